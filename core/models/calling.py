@@ -1,0 +1,176 @@
+"""Tables of the calling itself: contacts, waves, who is in which, reservations, attempts and deliveries."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from core.database import Base, BigId
+from core.models.campaigns import Campaign
+
+
+class Contact(Base):
+    """One person on a launched campaign's list. `state` is a fold (core/fold.py); `wave_id` is the current wave.
+
+    `position` is the order of the list. `due_at` is set while a later wave of ours will try again. `tries` counts waves that took it.
+    """
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "position"),
+        Index("ix_contact_state", "campaign_id", "state", "position"),  # the next ready ones; a page of one state
+        Index("ix_contact_wave", "wave_id", "state"),  # counts of an open wave
+        Index("ix_contact_due", "campaign_id", "due_at"),  # who is due again
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    position: Mapped[int]
+    row_number: Mapped[int | None]
+    number: Mapped[str] = mapped_column(String(20), index=True)
+    caller_id: Mapped[str | None] = mapped_column(String(20))
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    context: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(String(12), default="ready")
+    reason: Mapped[str] = mapped_column(Text, default="")
+    wave_id: Mapped[int | None] = mapped_column(ForeignKey("wave.id"))
+    tries: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    settled_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    last_event_at: Mapped[datetime | None]
+
+
+class Wave(Base):
+    """One submission to the provider. `request` is frozen at the cut and holds neither token nor secret (those are sealed beside it).
+
+    `claim` is the token of the process that may POST it. `counts` is set when the wave is finished and corrected by late facts.
+    `evidence` lists what was looked at while the wave was unknown: [{"at": iso, "looked": words, "found": words}].
+    """
+
+    __tablename__ = "wave"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "ordinal"),
+        Index("ix_wave_state", "state", "next_poll_at"),  # open waves; who is to be asked next
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    ordinal: Mapped[int]
+    state: Mapped[str] = mapped_column(String(12), default="planned")
+    state_since: Mapped[datetime]
+    size: Mapped[int]
+    lines: Mapped[int]
+    retry_attempts: Mapped[int] = mapped_column(default=0)
+    name_sent: Mapped[str] = mapped_column(String(255))
+    request: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    token: Mapped[str] = mapped_column(Text)
+    secret: Mapped[str] = mapped_column(Text)
+
+    cut_at: Mapped[datetime]
+    not_before: Mapped[datetime | None]
+    rung_at: Mapped[datetime | None]
+    claim: Mapped[str | None] = mapped_column(String(36))
+    claimed_at: Mapped[datetime | None]
+    submissions: Mapped[int] = mapped_column(default=0)
+    key_refusals: Mapped[int] = mapped_column(default=0)
+    http_status: Mapped[int | None]
+    words: Mapped[str] = mapped_column(Text, default="")
+    errors: Mapped[list[Any]] = mapped_column(default=list)
+    evidence: Mapped[list[Any]] = mapped_column(default=list)
+    accepted_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    excluded: Mapped[int] = mapped_column(default=0)
+    counts: Mapped[dict[str, Any] | None]
+
+    provider_id: Mapped[str | None] = mapped_column(String(200), index=True)
+    provider_status: Mapped[str | None] = mapped_column(String(200))
+    provider_over: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    provider_initiated: Mapped[int | None]
+    provider_completed: Mapped[int | None]
+    provider_failed: Mapped[int | None]
+    next_poll_at: Mapped[datetime | None]
+    polls: Mapped[int] = mapped_column(default=0)
+    poll_words: Mapped[str] = mapped_column(Text, default="")
+    last_event_at: Mapped[datetime | None]
+
+    campaign: Mapped[Campaign] = relationship()
+
+
+class Target(Base):
+    """One contact's place in one wave, kept for ever: by its number or its `callboard_ref` an event finds the contact."""
+
+    __tablename__ = "target"
+
+    wave_id: Mapped[int] = mapped_column(ForeignKey("wave.id"), primary_key=True)
+    number: Mapped[str] = mapped_column(String(20), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"), index=True)
+    ref: Mapped[str] = mapped_column(String(32), unique=True)
+
+
+class Reservation(Base):
+    """This number is being called by this contact: the primary key is what keeps anybody from being called by two waves."""
+
+    __tablename__ = "reservation"
+
+    number: Mapped[str] = mapped_column(String(20), primary_key=True)
+    wave_id: Mapped[int] = mapped_column(ForeignKey("wave.id"), index=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+
+
+class Attempt(Base):
+    """One dial of one contact as reported. `call_id` is "" for reports without one (adopted by the first call with an id).
+
+    `status` only rises in the order of core/fold.py; `contradiction` keeps the words of a report that said otherwise.
+    """
+
+    __tablename__ = "attempt"
+    __table_args__ = (UniqueConstraint("contact_id", "wave_id", "call_id"), Index("ix_attempt_call_id", "call_id"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))
+    wave_id: Mapped[int] = mapped_column(ForeignKey("wave.id"))
+    call_id: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(12))
+    word: Mapped[str | None] = mapped_column(String(200))
+    retry_follows: Mapped[bool] = mapped_column(default=False)
+    ask: Mapped[bool] = mapped_column(default=False)
+    contradiction: Mapped[str | None] = mapped_column(Text)
+    first_seen_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    duration: Mapped[float | None]
+    recording_url: Mapped[str | None] = mapped_column(Text)
+    summary: Mapped[str | None] = mapped_column(Text)
+    transcript: Mapped[str | None] = mapped_column(Text)
+    sentiment: Mapped[str | None] = mapped_column(String(64))
+
+
+class Delivery(Base):
+    """One webhook request we received. `key` is the signed id or the hash of the body; unverified ones have keys of their own."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("wave_id", "key"),
+        Index("ix_delivery_verdict", "verdict", "id"),
+        Index("ix_delivery_campaign", "campaign_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    wave_id: Mapped[int] = mapped_column(ForeignKey("wave.id"))
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    key: Mapped[str] = mapped_column(String(300))
+    received_at: Mapped[datetime]
+    body: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    headers: Mapped[list[Any]] = mapped_column(deferred=True)
+    verdict: Mapped[str] = mapped_column(String(16))
+    form: Mapped[str | None] = mapped_column(String(200))
+    event: Mapped[str | None] = mapped_column(String(200))
+    number: Mapped[str | None] = mapped_column(String(20))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id"), index=True)
+    status: Mapped[str | None] = mapped_column(String(12))
+    note: Mapped[str] = mapped_column(Text, default="")
+    address: Mapped[str] = mapped_column(String(64), default="")

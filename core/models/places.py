@@ -1,0 +1,79 @@
+"""Tables of what stands around a campaign: agents, the provider's state, leases, settings, keys of repeated creates."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base, BigId
+
+
+class Agent(Base):
+    """A voice agent of the provider. `variables` are the names its script needs."""
+
+    __tablename__ = "agent"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    name: Mapped[str] = mapped_column(String(255))
+    variables: Mapped[list[Any]] = mapped_column(default=list)
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
+class ProviderState(Base):
+    """What is known of the provider as a whole: one row, id 1. Tokens are sealed.
+
+    `*_offered` is None until tried. `usable_from` holds everything back until then ("throttled", back-off).
+    """
+
+    __tablename__ = "provider_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    access_token: Mapped[str | None] = mapped_column(Text)
+    refresh_token: Mapped[str | None] = mapped_column(Text)
+    token_expires_at: Mapped[datetime | None]
+    key_refused_at: Mapped[datetime | None]
+    key_refused_words: Mapped[str | None] = mapped_column(Text)
+    key_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    usable_from: Mapped[datetime | None]
+    throttled_words: Mapped[str | None] = mapped_column(Text)
+    unreachable_since: Mapped[datetime | None]
+    unreachable_words: Mapped[str | None] = mapped_column(Text)
+    failures: Mapped[int] = mapped_column(default=0)
+    get_campaign_offered: Mapped[bool | None]
+    list_campaigns_offered: Mapped[bool | None]
+
+
+class Lease(Base):
+    """Who does a thing that one process at a time should do, and until when."""
+
+    __tablename__ = "lease"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    until: Mapped[datetime]
+
+
+class Setting(Base):
+    """A value that belongs to this database: the installation's id and the provider it is bound to, among others."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[dict[str, Any]]
+
+
+class CreateKey(Base):
+    """A create call that was answered: a repeat finds its campaign here. `key` is the caller's, or the hash of the body."""
+
+    __tablename__ = "create_key"
+    __table_args__ = (UniqueConstraint("api_token_id", "key"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    api_token_id: Mapped[int] = mapped_column(ForeignKey("api_token.id"))
+    key: Mapped[str] = mapped_column(String(300))
+    body_hash: Mapped[str] = mapped_column(String(64))
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    created_at: Mapped[datetime]

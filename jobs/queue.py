@@ -1,0 +1,56 @@
+"""The queue in one place: names, connections, how a job is rung. The queue is only a doorbell, so ringing never raises."""
+
+import logging
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+log = logging.getLogger(__name__)
+
+TICK, SUBMIT, ASK, LISTS = "tick", "submit", "ask", "lists"
+QUEUES = (TICK, SUBMIT, ASK, LISTS)
+# The longest a job may run, in seconds. A wave that is `submitting` for longer than its job can live is `unknown`.
+TIME_LIMITS = {TICK: 60, SUBMIT: 90, ASK: 120, LISTS: 3600}
+CHANNEL = "callboard:changed"
+
+
+@lru_cache
+def web_redis(url: str) -> Redis:
+    """A client that gives up quickly: a dead Redis must not hold a page or a webhook."""
+    return Redis.from_url(
+        url, socket_timeout=1, socket_connect_timeout=0.5, retry=Retry(ConstantBackoff(0.05), 1), health_check_interval=30
+    )
+
+
+def worker_redis(url: str) -> Redis:
+    """A client that may block for long: for workers and the scheduler."""
+    return Redis.from_url(url, socket_timeout=None, socket_connect_timeout=5, health_check_interval=30)
+
+
+def queue(name: str, connection: Redis) -> Queue:
+    return Queue(name, connection=connection, serializer=JSONSerializer, default_timeout=TIME_LIMITS[name])
+
+
+def ring(redis_url: str, name: str, job: Callable[..., Any], *ids: int | str) -> bool:
+    """Ask for a job soon. False when the bell is out of order: the next tick finds the row anyway."""
+    try:
+        queue(name, web_redis(redis_url)).enqueue_call(job, args=ids, result_ttl=0, failure_ttl=86400, ttl=600)
+    except (RedisError, OSError) as error:
+        log.warning("could not ring %s: %s", name, error)
+        return False
+    return True
+
+
+def announce(redis_url: str, campaign_id: int) -> None:
+    """Tell every web process that a campaign changed, after the commit that changed it. Best effort: pages also ask by themselves."""
+    try:
+        web_redis(redis_url).publish(CHANNEL, str(campaign_id))
+    except (RedisError, OSError) as error:
+        log.warning("could not announce campaign %s: %s", campaign_id, error)
