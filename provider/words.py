@@ -1,0 +1,150 @@
+"""The provider's free words: what each means to us, and how several words about one call become one status."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.facts import AttemptStatus
+
+Meaning = AttemptStatus | Literal["over", "retry", "silent"]
+
+TABLE: dict[Meaning, str] = {
+    AttemptStatus.DIALLING: (
+        "queued scheduled initiated initiate dialing connecting registered allocated ringing"
+        " in_progress answered active ongoing connected started"
+    ),
+    "over": "ended hangup call_disconnected completed complete success done finished",
+    AttemptStatus.NO_ANSWER: "no_answer missed not_connected unanswered timeout user_unavailable",
+    AttemptStatus.BUSY: "busy dial_busy user_busy",
+    AttemptStatus.VOICEMAIL: "voicemail machine voicemail_reached answering_machine",
+    AttemptStatus.DECLINED: "rejected declined user_declined user_rejected",
+    AttemptStatus.FAILED: (
+        "canceled cancelled stopped failed error dial_failed ended_with_error sip_trunk_failure invalid_destination"
+    ),
+    "retry": "retry",
+    "silent": "unknown none null n/a",
+}
+WORDS: dict[str, Meaning] = {word: meaning for meaning, words in TABLE.items() for word in words.split()}
+
+# "answered" as a status is a call that goes on; as an outcome, or once the call is over, it is how the call ended.
+REACHED = frozenset({"answered", "connected"})
+PEOPLE = frozenset({"human", "person", "user", "customer"})
+CAMPAIGN_OVER = frozenset(
+    {*TABLE["over"].split(), "stopped", "canceled", "cancelled", "failed", "error", "expired", "aborted", "terminated"}
+)
+
+# An event name carries its word behind a noun, with any separator or none: call.completed, call-ended, CallRinging.
+NOUNS = ("", "call", "phonecall", "outboundcall", "campaigncall", "callstatus")
+BY_LETTERS = {word.replace("_", ""): word for word in WORDS}
+LONGEST_WORD = 60  # what is longer is a sentence, and nobody maps a sentence to a status
+NO_WORDS: Mapping[str, AttemptStatus] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the words about one call say together; the fields are those of `CallFact`."""
+
+    status: AttemptStatus | None
+    word: str | None
+    unknown_words: tuple[str, ...] = ()
+    retry_follows: bool = False
+    ask: bool = False
+
+
+def normal(word: str) -> str:
+    """The spelling under which a word stands in the tables: "No-Answer" and "no answer" are "no_answer"."""
+    return re.sub(r"[\s_-]+", "_", word.strip().lower())
+
+
+def status_of(
+    status: str | None = None,
+    outcomes: Sequence[str] = (),
+    *,
+    duration: float | None = None,
+    answered_by: str | None = None,
+    event: str | None = None,
+    next_action: str | None = None,
+    ended: bool = False,
+    extra_words: Mapping[str, AttemptStatus] = NO_WORDS,
+) -> Verdict:
+    """One verdict from the status word, the outcome words (the best first), who answered and the event's name.
+
+    `duration` is seconds; `ended` says that the record has an end time; `extra_words` maps normal words as people did.
+    """
+    state = _meaning(status, extra_words)
+    happened = _event_meaning(event, extra_words)
+    said = [(word, _meaning(word, extra_words)) for word in outcomes]
+    over = ended or "over" in (state, happened)
+    goes_on = not over and AttemptStatus.DIALLING in (state, happened)
+    retry = "retry" in (state, happened, _meaning(next_action), *(meaning for _, meaning in said))
+    who = _who(answered_by, extra_words)
+    unknown = _unknown((status, state), *said, (answered_by, who), (None if status else event, happened))
+
+    machine = who is AttemptStatus.VOICEMAIL
+    candidates: list[tuple[str | None, Meaning | None]] = [(word, _as_outcome(word, meaning)) for word, meaning in said]
+    candidates.append((answered_by, who if machine else None))
+    candidates.append((status, _as_outcome(status, state) if over else state))
+    candidates.append((event, happened))
+    for word, meaning in candidates:
+        # While a call goes on, that somebody answered is not its end yet; and a machine is not somebody.
+        answered_too_early = meaning is AttemptStatus.ANSWERED and (goes_on or machine)
+        if isinstance(meaning, AttemptStatus) and meaning is not AttemptStatus.DIALLING and not answered_too_early:
+            return Verdict(meaning, word, unknown, retry)
+
+    word = status or event or next(iter(outcomes), None)
+    if over:
+        # Who will call again does not say that somebody was reached, however long the line was open.
+        if not retry and (who is AttemptStatus.ANSWERED or (duration or 0) > 0):
+            return Verdict(AttemptStatus.ANSWERED, word, unknown)
+        return Verdict(AttemptStatus.UNCLEAR, word, unknown, retry, ask=True)
+    return Verdict(AttemptStatus.DIALLING if goes_on or retry else None, word, unknown, retry)
+
+
+def campaign_is_over(status: str | None, event: str | None = None) -> bool:
+    """Whether a campaign's free status, or where it has none its event's name, is one of the words for the end."""
+    if status is not None:
+        return normal(status) in CAMPAIGN_OVER
+    return _letters(event or "").removeprefix("campaign") in CAMPAIGN_OVER
+
+
+def is_about_campaign(event: str | None) -> bool:
+    return "campaign" in _letters(event or "")
+
+
+def is_about_call(event: str | None) -> bool:
+    return "call" in _letters(event or "") and not is_about_campaign(event)
+
+
+def _meaning(word: str | None, extra_words: Mapping[str, AttemptStatus] = NO_WORDS) -> Meaning | None:
+    told = normal(word or "")
+    return extra_words.get(told) or WORDS.get(told)
+
+
+def _event_meaning(event: str | None, extra_words: Mapping[str, AttemptStatus]) -> Meaning | None:
+    explained = extra_words.get(normal((event or "").replace(".", "_")))
+    if explained is not None:
+        return explained
+    letters = _letters(event or "")
+    behind = (letters.removeprefix(noun) for noun in NOUNS if letters.startswith(noun))
+    return next((WORDS[BY_LETTERS[rest]] for rest in behind if rest in BY_LETTERS), None)
+
+
+def _as_outcome(word: str | None, meaning: Meaning | None) -> Meaning | None:
+    return AttemptStatus.ANSWERED if normal(word or "") in REACHED else meaning
+
+
+def _who(answered_by: str | None, extra_words: Mapping[str, AttemptStatus]) -> Meaning | None:
+    told = normal(answered_by or "")
+    if told.startswith("machine"):  # Some say machine_start, machine_end_beep and more.
+        return AttemptStatus.VOICEMAIL
+    return AttemptStatus.ANSWERED if told in PEOPLE else _meaning(told, extra_words)
+
+
+def _unknown(*told: tuple[str | None, Meaning | None]) -> tuple[str, ...]:
+    words = (normal(word) for word, meaning in told if word and meaning is None)
+    return tuple(dict.fromkeys(word for word in words if 0 < len(word) <= LONGEST_WORD))
+
+
+def _letters(event: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", event.lower())
