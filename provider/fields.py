@@ -71,7 +71,7 @@ def layers(record: Record, *, without: str, depth: int = 4) -> tuple[Record, ...
     found: tuple[Record, ...] = ()
     for name in WRAPPERS if depth else ():
         inner = record.get(name)
-        if isinstance(inner, Mapping) and name != without:
+        if isinstance(inner, dict) and name != without:
             found += layers(inner, without=without, depth=depth - 1)
     return (*found, record)
 
@@ -87,7 +87,7 @@ def listed(record: Record) -> list[Record]:
 
 
 def records_of(values: Sequence[object]) -> list[Record]:
-    return [value for value in values if isinstance(value, Mapping)]
+    return [value for value in values if isinstance(value, dict)]
 
 
 def first(places: Sequence[Record], paths: Paths, convert: Callable[[object], Value | None]) -> Value | None:
@@ -103,18 +103,11 @@ def every(places: Sequence[Record], paths: Paths, convert: Callable[[object], Va
 def _values(places: Sequence[Record], paths: Paths, convert: Callable[[object], Value | None]) -> Iterator[Value]:
     for path in paths:
         for place in places:
-            told = _dig(place, path)
-            value = None if told is None else convert(told)
-            if value is not None:
+            told = place.get(path[0])
+            for name in path[1:]:
+                told = told.get(name) if isinstance(told, dict) else None
+            if told is not None and (value := convert(told)) is not None:
                 yield value
-
-
-def _dig(value: object, path: tuple[str, ...]) -> object:
-    for name in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(name)
-    return value
 
 
 def refs(places: Sequence[Record]) -> tuple[str, ...]:
@@ -122,7 +115,7 @@ def refs(places: Sequence[Record]) -> tuple[str, ...]:
     found: list[str] = []
     for place in places:
         for holder in (place, *(place.get(name) for name in REF_HOLDERS)):
-            value = word(holder.get(REF)) if isinstance(holder, Mapping) else None
+            value = word(holder.get(REF)) if isinstance(holder, dict) else None
             if value is not None:
                 found.append(value)
     return tuple(dict.fromkeys(found))
@@ -229,7 +222,7 @@ def transcript(value: object) -> str | None:
 
 
 def _turn(turn: object) -> str | None:
-    if not isinstance(turn, Mapping):
+    if not isinstance(turn, dict):
         return turn if isinstance(turn, str) else None
     said = first((turn,), _paths("text|content|message"), summary)
     speaker = first((turn,), _paths("role|speaker"), word)

@@ -37,6 +37,8 @@ CAMPAIGN_OVER = frozenset(
 # An event name carries its word behind a noun, with any separator or none: call.completed, call-ended, CallRinging.
 NOUNS = ("", "call", "phonecall", "outboundcall", "campaigncall", "callstatus")
 BY_LETTERS = {word.replace("_", ""): word for word in WORDS}
+SEPARATORS = re.compile(r"[\s_-]+")
+NOT_LETTERS = re.compile(r"[^a-z0-9]")
 LONGEST_WORD = 60  # what is longer is a sentence, and nobody maps a sentence to a status
 NO_WORDS: Mapping[str, AttemptStatus] = {}
 
@@ -54,7 +56,7 @@ class Verdict:
 
 def normal(word: str) -> str:
     """The spelling under which a word stands in the tables: "No-Answer" and "no answer" are "no_answer"."""
-    return re.sub(r"[\s_-]+", "_", word.strip().lower())
+    return SEPARATORS.sub("_", word.strip().lower())
 
 
 def status_of(
@@ -147,4 +149,4 @@ def _unknown(*told: tuple[str | None, Meaning | None]) -> tuple[str, ...]:
 
 
 def _letters(event: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", event.lower())
+    return NOT_LETTERS.sub("", event.lower())
