@@ -1,0 +1,57 @@
+# Callboard's commands. A text after two hashes is what `make help` shows.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help run test lint format vendor bench-receive clean
+
+help: ## show these commands
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+
+run: $(VENV)/ready-to-run ## start everything; Ctrl-C stops it
+	@$(BIN)/python -m ops.run
+
+test: $(VENV)/ready-to-test ## run all tests; ARGS="tests/core -x" chooses some
+	@$(BIN)/python -m ops.test_tools
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/ready-to-test ## check style, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/ready-to-test ## put the code into its format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+vendor: $(VENV)/ready-to-run ## fetch the pinned front-end packages into static/vendor
+	@$(BIN)/python -m ops.vendor
+
+bench-receive: $(VENV)/ready-to-test ## measure received webhooks a second
+	@$(BIN)/python -m bench.receive
+
+clean: ## remove the virtual environment and caches; the data in ./var stays
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Callboard needs Python 3.11 or newer; $(PYTHON) was not found."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Callboard needs Python 3.11 or newer; choose one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing Callboard's requirements; only the first start does this."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/ready-to-run: requirements.txt | $(BIN)/python
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/ready-to-test: requirements-dev.txt $(VENV)/ready-to-run
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

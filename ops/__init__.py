@@ -1,0 +1,1 @@
+"""What `make` starts: the runner of all processes, the private Redis, and the first steps on the database."""
