@@ -70,7 +70,7 @@ class Settings:
         is_sqlite = database_url.startswith("sqlite")
         given_provider = read.web_address("PROVIDER_URL")
         is_sandbox = given_provider is None or read.yes_or_no("SANDBOX", False)
-        token, username, password = read_provider_key(read, is_sandbox)
+        token, username, password = read_provider_key(read, given_provider is not None, is_sandbox)
         return cls(
             data_dir=data_dir,
             host=host,
@@ -84,7 +84,7 @@ class Settings:
             secret_key_fallbacks=tuple(read.listed("SECRET_KEY_FALLBACKS", secret=True)),
             public_url=read.web_address("PUBLIC_URL") or (web_address(host, port) if is_sandbox else None),
             is_sandbox=is_sandbox,
-            sandbox_speed=read.positive_number("SANDBOX_SPEED", 10.0, 100_000.0),
+            sandbox_speed=read.speed("SANDBOX_SPEED"),
             # The sandbox lives on the port after ours; the last port of all has none after it.
             provider_url=given_provider or web_address("127.0.0.1", port + 1 if port < 65535 else port - 1),
             provider_token=token,
@@ -177,12 +177,12 @@ class Reader:
             raise BadSetting(f"{name} must be a number between {lowest} and {highest}, not {value!r}.")
         return int(value)
 
-    def positive_number(self, name: str, default: float, highest: float) -> float:
-        value = self.text(name)
-        if value is None:
-            return default
-        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value) or not 0 < float(value) <= highest:
-            raise BadSetting(f"{name} must be a number above 0 and up to {highest:g}, not {value!r}.")
+    def speed(self, name: str) -> float:
+        """How many times faster than real time; 0, or the word instant, means no time at all."""
+        value = (self.text(name) or "20").lower()
+        value = "0" if value == "instant" else value
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", value):
+            raise BadSetting(f"{name} must be a number such as 20, or instant, not {self.text(name)!r}.")
         return float(value)
 
     def log_level(self, name: str) -> str:
@@ -257,7 +257,7 @@ def private_redis_socket(data_dir: Path) -> Path:
     return Path("/tmp") / f"callboard-{os.getuid()}-{name}" / "redis.sock"  # noqa: S108 - the runner checks its owner
 
 
-def read_provider_key(read: Reader, is_sandbox: bool) -> tuple[str | None, str | None, str | None]:
+def read_provider_key(read: Reader, has_address: bool, is_sandbox: bool) -> tuple[str | None, str | None, str | None]:
     """Token, user name and password for the provider: a token, or the other two."""
     token, password = read.secret("PROVIDER_TOKEN"), read.secret("PROVIDER_PASSWORD")
     username = read.text("PROVIDER_USERNAME")
@@ -265,10 +265,14 @@ def read_provider_key(read: Reader, is_sandbox: bool) -> tuple[str | None, str |
         raise BadSetting("PROVIDER_TOKEN and PROVIDER_USERNAME are both set: keep one of the two ways to sign in.")
     if bool(username) != bool(password):
         raise BadSetting("PROVIDER_USERNAME and PROVIDER_PASSWORD belong together: one of them is missing.")
+    if not has_address and (token or username):
+        raise BadSetting(
+            "The provider's key is set without PROVIDER_URL: set both for real calls, none for the sandbox."
+        )
     if not is_sandbox and not token and not username:
         raise BadSetting("PROVIDER_URL is set without PROVIDER_TOKEN, or PROVIDER_USERNAME and PROVIDER_PASSWORD.")
     if is_sandbox and not token and not username:
-        token = "sandbox"  # noqa: S105 - the sandbox places no calls and guards nothing
+        token = "sandbox-token"  # noqa: S105 - the sandbox places no calls and guards nothing
     return token, username, password
 
 

@@ -122,8 +122,11 @@ def reachable(programs: Path, folder: Path, user: str | None) -> Path:
     """The programs where `user` may run them: a wheel inside root's own folders is copied."""
     if user is None or "site-packages" not in programs.parts:
         return programs
-    shutil.copytree(programs.parent, folder / "pg", symlinks=True)
-    return folder / "pg" / programs.name
+    package, installed = programs.parents[1], programs.parents[2]
+    for part in installed.glob(f"{package.name}*"):
+        # The programs find their libraries beside the package.
+        shutil.copytree(part, folder / "wheel" / part.name, symlinks=True)
+    return folder / "wheel" / programs.relative_to(installed)
 
 
 def initialised_data(programs: Path, folder: Path, user: str | None) -> Path:

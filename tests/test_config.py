@@ -64,6 +64,11 @@ def test_a_relative_sqlite_file_becomes_absolute(read):
     assert read(DATABASE_URL="sqlite:///calls.db").database_url == f"sqlite:///{Path('calls.db').absolute()}"
 
 
+def test_the_sandbox_may_take_no_time_at_all(read):
+    assert read().sandbox_speed == 20
+    assert read(SANDBOX_SPEED="instant").sandbox_speed == 0
+
+
 def test_lists_are_split_at_commas(read):
     assert read(WEBHOOK_HEADERS="X-One, X-Two").webhook_headers == ("X-One", "X-Two")
     assert read(SECRET_KEY_FALLBACKS=f"{KEY},{KEY}2").secret_key_fallbacks == (KEY, f"{KEY}2")
@@ -104,7 +109,11 @@ BAD = [
     ({"LOG_LEVEL": "loud"}, "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'loud'."),
     ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY must be a number between 1 and 256, not '0'."),
     ({"WORKERS": "-1"}, "WORKERS must be a number between 1 and 64, not '-1'."),
-    ({"SANDBOX_SPEED": "0"}, "SANDBOX_SPEED must be a number above 0 and up to 100000, not '0'."),
+    ({"SANDBOX_SPEED": "fast"}, "SANDBOX_SPEED must be a number such as 20, or instant, not 'fast'."),
+    (
+        {"PROVIDER_TOKEN": "token"},
+        "The provider's key is set without PROVIDER_URL: set both for real calls, none for the sandbox.",
+    ),
     ({"PROVIDER_503_IS_UNSENT": "maybe"}, "PROVIDER_503_IS_UNSENT must be true or false, not 'maybe'."),
     (
         {"WEBHOOK_HEADERS": "X One:"},
