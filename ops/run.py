@@ -34,6 +34,9 @@ def main() -> int:
     except CannotStart as problem:
         print(problem, file=sys.stderr)  # noqa: T201
         return 1
+    except KeyboardInterrupt:
+        # Ctrl-C before the first process was started: there is nothing to end.
+        return 0
     return 0
 
 
@@ -124,7 +127,7 @@ def only_run(data_dir: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise CannotStart(f"Callboard is already running on {data_dir}: stop it first, or set DATA_DIR.") from None
         yield
 
