@@ -89,7 +89,7 @@ WAVE_MOVES: dict[WaveState, frozenset[WaveState]] = {
     _W.SUBMITTING: frozenset({_W.PLANNED, _W.ACCEPTED, _W.REFUSED, _W.UNKNOWN}),
     _W.UNKNOWN: frozenset({_W.ACCEPTED, _W.NEEDS_PERSON, _W.PLANNED, _W.REFUSED}),
     _W.NEEDS_PERSON: frozenset({_W.ACCEPTED, _W.ABANDONED, _W.PLANNED, _W.REFUSED}),
-    _W.REFUSED: frozenset({_W.ACCEPTED}),
+    _W.REFUSED: frozenset(),  # its people were given back; a call reported there takes that person back (core/ledger.py)
     _W.ACCEPTED: frozenset({_W.FINISHED}),
     _W.ABANDONED: frozenset(),
     _W.VOID: frozenset(),
@@ -104,7 +104,13 @@ LIVE_CAMPAIGNS = (_C.SCHEDULED, _C.RUNNING, _C.PAUSED, _C.STOPPING)
 ENDED_CAMPAIGNS = (_C.STOPPED, _C.COMPLETED)
 
 SETTLED_AT_ONCE = frozenset({AttemptStatus.ANSWERED, AttemptStatus.VOICEMAIL, AttemptStatus.DECLINED})
-RETRYABLE = (ContactState.NO_ANSWER, ContactState.BUSY, ContactState.FAILED, ContactState.VOICEMAIL, ContactState.UNCLEAR)
+RETRYABLE = (
+    ContactState.NO_ANSWER,
+    ContactState.BUSY,
+    ContactState.FAILED,
+    ContactState.VOICEMAIL,
+    ContactState.UNCLEAR,
+)
 
 
 def check_campaign_move(state: str, to: CampaignState) -> None:

@@ -1,9 +1,7 @@
 """The queue in one place: names, connections, how a job is rung. The queue is only a doorbell, so ringing never raises."""
 
 import logging
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 from redis import Redis
 from redis.backoff import ConstantBackoff
@@ -18,6 +16,14 @@ TICK, SUBMIT, ASK, LISTS = "tick", "submit", "ask", "lists"
 QUEUES = (TICK, SUBMIT, ASK, LISTS)
 # The longest a job may run, in seconds. A wave that is `submitting` for longer than its job can live is `unknown`.
 TIME_LIMITS = {TICK: 60, SUBMIT: 90, ASK: 120, LISTS: 3600}
+# The one job of each queue that is rung with a row's id.
+JOBS = {
+    TICK: "jobs.tick.tick",
+    SUBMIT: "jobs.submit.submit",
+    ASK: "jobs.ask.ask",
+    LISTS: "jobs.import_list.import_list",
+}
+TEN_MINUTES, A_DAY = 600, 86400
 CHANNEL = "callboard:changed"
 
 
@@ -25,7 +31,11 @@ CHANNEL = "callboard:changed"
 def web_redis(url: str) -> Redis:
     """A client that gives up quickly: a dead Redis must not hold a page or a webhook."""
     return Redis.from_url(
-        url, socket_timeout=1, socket_connect_timeout=0.5, retry=Retry(ConstantBackoff(0.05), 1), health_check_interval=30
+        url,
+        socket_timeout=1,
+        socket_connect_timeout=0.5,
+        retry=Retry(ConstantBackoff(0.05), 1),
+        health_check_interval=30,
     )
 
 
@@ -38,10 +48,11 @@ def queue(name: str, connection: Redis) -> Queue:
     return Queue(name, connection=connection, serializer=JSONSerializer, default_timeout=TIME_LIMITS[name])
 
 
-def ring(redis_url: str, name: str, job: Callable[..., Any], *ids: int | str) -> bool:
-    """Ask for a job soon. False when the bell is out of order: the next tick finds the row anyway."""
+def ring(redis_url: str, name: str, row_id: int) -> bool:
+    """Ask for a queue's job soon. False when the bell is out of order: the next tick finds the row anyway."""
     try:
-        queue(name, web_redis(redis_url)).enqueue_call(job, args=ids, result_ttl=0, failure_ttl=86400, ttl=600)
+        bell = queue(name, web_redis(redis_url))
+        bell.enqueue_call(JOBS[name], args=(row_id,), result_ttl=0, failure_ttl=A_DAY, ttl=TEN_MINUTES)
     except (RedisError, OSError) as error:
         log.warning("could not ring %s: %s", name, error)
         return False

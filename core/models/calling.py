@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.database import Base, BigId
@@ -20,7 +20,7 @@ class Contact(Base):
     __table_args__ = (
         UniqueConstraint("campaign_id", "position"),
         Index("ix_contact_state", "campaign_id", "state", "position"),  # the next ready ones; a page of one state
-        Index("ix_contact_wave", "wave_id", "state"),  # counts of an open wave
+        Index("ix_contact_wave", "wave_id", "settled_at", "state"),  # is anybody of this wave unsettled; its counts
         Index("ix_contact_due", "campaign_id", "due_at"),  # who is due again
     )
 
@@ -87,7 +87,7 @@ class Wave(Base):
 
     provider_id: Mapped[str | None] = mapped_column(String(200), index=True)
     provider_status: Mapped[str | None] = mapped_column(String(200))
-    provider_over: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    provider_over_at: Mapped[datetime | None]
     provider_initiated: Mapped[int | None]
     provider_completed: Mapped[int | None]
     provider_failed: Mapped[int | None]

@@ -16,6 +16,7 @@ class Campaign(Base):
     `start_at` None means "as soon as it is launched". `lines` is calls at a time (1–10). `wave_size` None means the default rule.
     `retry_by` is us or provider; `retry_attempts` counts calls after the first; `retry_gap_minutes` and `retry_outcomes` are for us.
     `size`, `excluded_at_launch` and `cancelled` are the counts that do not live in waves. `why` is the sentence on the page.
+    `hold` stops dispatch until a person releases it ("refused"); `alarm` names people who may have been called twice.
     """
 
     __tablename__ = "campaign"
@@ -40,7 +41,8 @@ class Campaign(Base):
     state_since: Mapped[datetime]
     why: Mapped[str] = mapped_column(Text, default="")
     why_since: Mapped[datetime | None]
-    attention: Mapped[str | None] = mapped_column(Text)
+    hold: Mapped[str | None] = mapped_column(String(20))
+    alarm: Mapped[str | None] = mapped_column(Text)
 
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(255), default="")
@@ -50,10 +52,8 @@ class Campaign(Base):
     launched_by: Mapped[str] = mapped_column(String(255), default="")
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    last_event_at: Mapped[datetime | None]
 
     size: Mapped[int] = mapped_column(default=0)
-    requested: Mapped[int] = mapped_column(default=0)
     excluded_at_launch: Mapped[int] = mapped_column(default=0)
     cancelled: Mapped[int] = mapped_column(default=0)
 

@@ -45,7 +45,10 @@ class SignInFailure(Base):
     """One wrong password; counted per account and per address over a sliding window."""
 
     __tablename__ = "sign_in_failure"
-    __table_args__ = (Index("ix_sign_in_failure_email_at", "email", "at"), Index("ix_sign_in_failure_address_at", "address", "at"))
+    __table_args__ = (
+        Index("ix_sign_in_failure_email_at", "email", "at"),
+        Index("ix_sign_in_failure_address_at", "address", "at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime]

@@ -1,0 +1,165 @@
+"""Asking: webhooks can be lost, so every wave is asked about until it ends; an unknown one until there is evidence.
+
+jobs/ask.py carries the questions to the provider; here stands what is asked, when, and what follows from the answers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.facts import CallFact, CampaignFact
+from core.launch import lock_campaign
+from core.ledger import Applied, accept_by_evidence, apply_call, apply_campaign
+from core.models import Attempt, Campaign, Contact, ProviderState, Target, Wave
+from core.states import WaveState
+from core.waves import lock_wave
+
+ASKABLE = (WaveState.ACCEPTED, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
+INTERVALS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
+SLOW_INTERVAL = timedelta(minutes=5)
+SLOW_AFTER = timedelta(hours=1)
+SILENCE = timedelta(seconds=60)
+# How much the provider's clock may be behind ours when a call is held against the moment of the claim.
+CLOCK_SKEW = timedelta(seconds=60)
+MOST_EVIDENCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Everything the asking needs to know of one wave. `calls_since` is where to begin in the agent's call list."""
+
+    wave_id: int
+    campaign_id: int
+    state: str
+    agent_uuid: str
+    provider_id: str | None
+    name_sent: str
+    size: int
+    calls_since: datetime
+    by_id: bool
+    by_list: bool
+    calls_wanted: bool
+    numbers: frozenset[str]
+    unclear_call_ids: tuple[str, ...]
+
+
+def question(session: Session, wave_id: int, now: datetime) -> Question | None:
+    """What to ask about a wave now; None when it no longer needs asking. Only reads."""
+    wave = session.get(Wave, wave_id)
+    if wave is None or wave.state not in ASKABLE:
+        return None
+    campaign = session.get_one(Campaign, wave.campaign_id)
+    if campaign.agent is None:
+        return None
+    state = session.get(ProviderState, 1) or ProviderState()
+    known = wave.state == WaveState.ACCEPTED
+    by_id = known and wave.provider_id is not None and state.get_campaign_offered is not False
+    unclear = select(Attempt.call_id).where(Attempt.wave_id == wave.id, Attempt.ask, Attempt.call_id != "").limit(50)
+    return Question(
+        wave.id, campaign.id, wave.state, campaign.agent.uuid, wave.provider_id, wave.name_sent, wave.size,
+        (wave.claimed_at or wave.cut_at) - CLOCK_SKEW, by_id,
+        by_list=wave.provider_id is None and state.list_campaigns_offered is not False,
+        calls_wanted=not by_id or _is_silent(wave, now) or disagrees(session, wave),
+        numbers=frozenset(session.scalars(select(Target.number).where(Target.wave_id == wave.id))),
+        unclear_call_ids=tuple(session.scalars(unclear)) if known else (),
+    )  # fmt: skip
+
+
+def disagrees(session: Session, wave: Wave) -> bool:
+    """Does the provider count more than we know of, or say that it is over while we wait for somebody?"""
+    begun, settled, total = session.execute(
+        select(
+            func.count(Contact.id).filter(Contact.attempts > 0), func.count(Contact.settled_at), func.count(Contact.id)
+        ).where(Contact.wave_id == wave.id)
+    ).one()
+    told_done = (wave.provider_completed or 0) + (wave.provider_failed or 0)
+    return (
+        (wave.provider_initiated or 0) > begun
+        or told_done > settled
+        or (wave.provider_over_at is not None and settled < total)
+    )
+
+
+def belongs(session: Session, asked: Question, fact: CallFact) -> bool:
+    """Is this call of the agent's list one of the wave's? By reference or number, in time, and no other wave's call."""
+    if fact.ref and session.scalar(
+        select(Target.wave_id).where(Target.ref == fact.ref, Target.wave_id == asked.wave_id)
+    ):
+        return True
+    at = fact.started_at or fact.told_at
+    if fact.number not in asked.numbers or fact.direction == "inbound" or at is None or at < asked.calls_since:
+        return False
+    if not fact.call_id:
+        return True
+    elsewhere = select(Attempt.id).where(Attempt.call_id == fact.call_id, Attempt.wave_id != asked.wave_id)
+    return session.scalar(elsewhere.limit(1)) is None
+
+
+def record_calls(session: Session, asked: Question, facts: Iterable[CallFact], now: datetime) -> list[Applied]:
+    """Apply the calls of a poll that are this wave's. The order of locks is the one of every act: campaign, wave, contact."""
+    lock_campaign(session, asked.campaign_id)
+    wave = lock_wave(session, asked.wave_id)
+    if wave is None:
+        return []
+    return [apply_call(session, wave, fact, now) for fact in facts if belongs(session, asked, fact)]
+
+
+def record_campaign(session: Session, asked: Question, fact: CampaignFact, now: datetime) -> Applied | None:
+    lock_campaign(session, asked.campaign_id)
+    wave = lock_wave(session, asked.wave_id)
+    return apply_campaign(session, wave, fact, now) if wave is not None else None
+
+
+def find_ours(session: Session, asked: Question, listed: Iterable[CampaignFact]) -> CampaignFact | None:
+    """The one campaign of the provider's list that can only be this wave: by reference, else by a name nobody else has."""
+    listed = [fact for fact in listed if fact.provider_id]
+    refs = {ref for fact in listed for ref in fact.refs}
+    if refs:
+        ours = set(session.scalars(select(Target.ref).where(Target.wave_id == asked.wave_id, Target.ref.in_(refs))))
+        by_ref = [fact for fact in listed if ours.intersection(fact.refs)]
+        if by_ref:
+            return by_ref[0]
+    named = [fact for fact in listed if fact.name == asked.name_sent and fact.total in (None, asked.size)]
+    taken = set(
+        session.scalars(select(Wave.provider_id).where(Wave.provider_id.in_([fact.provider_id for fact in named])))
+    )
+    named = [fact for fact in named if fact.provider_id not in taken]
+    rivals = select(func.count()).where(
+        Wave.name_sent == asked.name_sent, Wave.id != asked.wave_id, Wave.provider_id.is_(None),
+        Wave.submissions > 0,
+    )  # fmt: skip
+    return named[0] if len(named) == 1 and not session.scalar(rivals) else None
+
+
+def record_evidence(session: Session, asked: Question, looked: str, found: CampaignFact | None, now: datetime) -> bool:
+    """Write down what was looked at while a wave was unknown; True when it is accepted because of it."""
+    lock_campaign(session, asked.campaign_id)
+    wave = lock_wave(session, asked.wave_id)
+    if wave is None or wave.state not in (WaveState.UNKNOWN, WaveState.NEEDS_PERSON):
+        return False
+    if found is not None and accept_by_evidence(
+        session, wave, f"{looked}: the provider lists it as {found.provider_id}.", now
+    ):
+        apply_campaign(session, wave, found, now)
+        return True
+    if len(wave.evidence) < MOST_EVIDENCE:
+        wave.evidence = [*wave.evidence, {"at": now.isoformat(), "looked": looked, "found": "nothing"}]
+    return False
+
+
+def schedule_next(session: Session, wave_id: int, words: str, now: datetime) -> None:
+    """Often at first, then at growing intervals; soon again while the provider and we disagree."""
+    wave = lock_wave(session, wave_id)
+    if wave is None or wave.state not in ASKABLE:
+        return
+    wave.polls += 1
+    wave.poll_words = words
+    old = now - (wave.claimed_at or wave.cut_at) > SLOW_AFTER
+    wave.next_poll_at = now + (SLOW_INTERVAL if old else INTERVALS[min(wave.polls, len(INTERVALS)) - 1])
+
+
+def _is_silent(wave: Wave, now: datetime) -> bool:
+    return now - (wave.last_event_at or wave.accepted_at or wave.cut_at) > SILENCE

@@ -1,0 +1,121 @@
+"""What only a person may decide: a wave that may have been sent, and one that the provider refuses again and again."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core.audit import Actor, note
+from core.errors import Conflict, Invalid, NotFound
+from core.launch import lock_campaign
+from core.ledger import mark_submitted
+from core.models import Campaign, Contact, Target, Wave
+from core.states import ContactState, WaveState
+from core.waves import detach, lock_wave, move_wave
+
+
+def it_was_sent(session: Session, wave_id: int, actor: Actor, now: datetime) -> Wave:
+    """A person knows that the wave reached the provider: it is accepted, and its people are waited for."""
+    wave = _wave_to_decide(session, wave_id)
+    move_wave(wave, WaveState.ACCEPTED, now)
+    wave.accepted_at, wave.next_poll_at, wave.polls = wave.claimed_at or now, now, 0
+    mark_submitted(session, wave)
+    words = f"{actor.name} decided that wave {wave.ordinal} was sent."
+    note(
+        session,
+        actor,
+        "wave.it_was_sent",
+        "campaign",
+        wave.campaign_id,
+        now,
+        summary=words,
+        after={"wave": wave.ordinal},
+    )
+    return wave
+
+
+def send_again(session: Session, wave_id: int, typed: int | None, actor: Actor, now: datetime) -> Wave:
+    """A person takes it on themselves that nobody was called: the wave is abandoned, its people go back to the list.
+
+    `typed` is the number of people, typed as a confirmation. The abandoned wave's address keeps receiving (core/ledger.py).
+    """
+    wave = _wave_to_decide(session, wave_id)
+    if typed != wave.size:
+        raise Invalid(f"Type {wave.size} to confirm that these people may be called again.", "typed")
+    move_wave(wave, WaveState.ABANDONED, now)
+    wave.next_poll_at = None
+    detach(session, wave)
+    wave.counts = {}
+    words = f"{actor.name} decided to send the {wave.size:,} people of wave {wave.ordinal} again."
+    note(
+        session,
+        actor,
+        "wave.send_again",
+        "campaign",
+        wave.campaign_id,
+        now,
+        summary=words,
+        after={"wave": wave.ordinal},
+    )
+    return wave
+
+
+def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -> Campaign:
+    """Lift the hold that two refusals put on a campaign."""
+    campaign = _held_campaign(session, campaign_id)
+    campaign.hold = None
+    note(
+        session,
+        actor,
+        "campaign.try_again",
+        "campaign",
+        campaign.id,
+        now,
+        summary=f"{actor.name} let the campaign try again.",
+    )
+    return campaign
+
+
+def leave_out(session: Session, campaign_id: int, actor: Actor, now: datetime) -> int:
+    """Exclude the people of the last refused wave who still wait, and go on without them; returns how many."""
+    campaign = _held_campaign(session, campaign_id)
+    wave = session.scalar(
+        select(Wave)
+        .where(Wave.campaign_id == campaign_id, Wave.state == WaveState.REFUSED)
+        .order_by(Wave.ordinal.desc())
+        .limit(1)
+        .with_for_update(of=Wave, key_share=True)
+    )
+    if wave is None:
+        raise Conflict("There is no refused submission to leave out.")
+    people = select(Target.contact_id).where(Target.wave_id == wave.id)
+    left_out = session.execute(
+        update(Contact)
+        .where(Contact.id.in_(people), Contact.state == ContactState.READY)
+        .values(
+            state=ContactState.EXCLUDED, reason=f"Left out after the provider refused: {wave.words}", settled_at=now
+        )
+    ).rowcount  # type: ignore[attr-defined]
+    wave.excluded += left_out
+    campaign.hold = None
+    words = f"{actor.name} left out {left_out:,} people whom the provider refused."
+    note(session, actor, "campaign.leave_out", "campaign", campaign.id, now, summary=words, after={"people": left_out})
+    return int(left_out)
+
+
+def _wave_to_decide(session: Session, wave_id: int) -> Wave:
+    campaign_id = session.scalar(select(Wave.campaign_id).where(Wave.id == wave_id))
+    if campaign_id is None:
+        raise NotFound("There is no such wave.")
+    lock_campaign(session, campaign_id)
+    wave = lock_wave(session, wave_id)
+    if wave is None or wave.state != WaveState.NEEDS_PERSON:
+        raise Conflict("This wave needs no decision any more.")
+    return wave
+
+
+def _held_campaign(session: Session, campaign_id: int) -> Campaign:
+    campaign = lock_campaign(session, campaign_id)
+    if campaign.hold is None:
+        raise Conflict("Nothing holds this campaign up any more.")
+    return campaign

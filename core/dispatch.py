@@ -1,0 +1,237 @@
+"""Dispatch: for one campaign, may a wave go now, and if not, why? Run by every tick; running it twice does no harm."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from core.audit import CALLBOARD, note
+from core.fold import silence_ends
+from core.launch import lock_campaign
+from core.ledger import settle_wave
+from core.models import Campaign, Contact, Reservation, Wave
+from core.provider_state import trouble
+from core.requests import wave_plan
+from core.states import LIVE_CAMPAIGNS, OPEN_WAVES, CampaignState, ContactState, WaveState, check_campaign_move
+from core.submission import FRESH, SETTLE_TIME, SUBMITTING_LIMIT, mark_unknown
+from core.vault import Vault
+from core.waves import cut_wave, finish_if_settled, move_wave, void_wave
+
+RING_AGAIN = timedelta(seconds=5)
+CANCEL_CHUNK = 5000
+_UNDECIDED = (WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
+_WAITING = (ContactState.READY, ContactState.QUEUED, ContactState.SUBMITTED, ContactState.DIALLING)
+
+
+@dataclass(slots=True)
+class Round:
+    """What one look at a campaign came to: waves to submit, waves to ask about, whether a page would look different."""
+
+    submit: list[int] = field(default_factory=list)
+    ask: list[int] = field(default_factory=list)
+    changed: bool = False
+
+
+def live_campaigns(session: Session) -> list[int]:
+    """Campaigns that a tick must look at; those that ended may still hold a wave whose last reports are awaited."""
+    waiting = select(Wave.campaign_id).where(Wave.state.in_(OPEN_WAVES))
+    query = select(Campaign.id).where(or_(Campaign.state.in_(LIVE_CAMPAIGNS), Campaign.id.in_(waiting)))
+    return list(session.scalars(query.order_by(Campaign.id)))
+
+
+def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> Round:
+    """Do everything that is due for one campaign, in one transaction, and store the sentence that says why it is where it is."""
+    campaign = lock_campaign(session, campaign_id)
+    before = (campaign.state, campaign.why)
+    round_ = Round()
+    _begin_if_due(session, campaign, now)
+    waves = _look_after_waves(session, campaign, round_, now)
+    if campaign.state == CampaignState.STOPPING:
+        _stop(session, campaign, waves, now)
+    reason = _go_or_why(session, campaign, waves, vault, now) if campaign.state == CampaignState.RUNNING else None
+    if (
+        campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED)
+        and not waves
+        and not _anybody_left(session, campaign)
+    ):
+        _move(campaign, CampaignState.COMPLETED, now)
+        campaign.ended_at = now
+    _say(campaign, reason or _standing(campaign, waves), now)
+    _collect(waves, round_, now)
+    round_.changed = round_.changed or before != (campaign.state, campaign.why)
+    return round_
+
+
+def _begin_if_due(session: Session, campaign: Campaign, now: datetime) -> None:
+    if campaign.state == CampaignState.SCHEDULED and campaign.start_at is not None and campaign.start_at <= now:
+        _move(campaign, CampaignState.RUNNING, now)
+        campaign.started_at = now
+        note(session, CALLBOARD, "campaign.start", "campaign", campaign.id, now, summary="The start time has come.")
+
+
+def _look_after_waves(session: Session, campaign: Campaign, round_: Round, now: datetime) -> list[Wave]:
+    """Move on every wave that time has caught up with; returns those still open. No passing state outlives its limit."""
+    mine = (
+        select(Wave)
+        .where(Wave.campaign_id == campaign.id)
+        .order_by(Wave.ordinal)
+        .with_for_update(of=Wave, key_share=True)
+    )
+    given_back = select(Contact.wave_id).where(
+        Contact.campaign_id == campaign.id, Contact.state.in_((ContactState.SUBMITTED, ContactState.DIALLING))
+    )
+    waves = session.scalars(
+        mine.where(or_(Wave.state.in_(OPEN_WAVES), Wave.id.in_(given_back))).execution_options(populate_existing=True)
+    ).all()
+    for wave in waves:
+        held = wave.state
+        _look_after(session, campaign, wave, now)
+        round_.changed = round_.changed or wave.state != held
+    session.flush()
+    return [wave for wave in waves if wave.state in OPEN_WAVES]
+
+
+def _look_after(session: Session, campaign: Campaign, wave: Wave, now: datetime) -> None:
+    since_claim = now - (wave.claimed_at or wave.cut_at)
+    if wave.state == WaveState.PLANNED:
+        if campaign.state != CampaignState.RUNNING:
+            void_wave(session, wave, f"Not sent: the campaign is {campaign.state}.", now)
+        elif now - wave.cut_at > FRESH:
+            void_wave(session, wave, "Cut anew: it waited too long to be sent as it was.", now)
+    elif wave.state == WaveState.SUBMITTING and since_claim > SUBMITTING_LIMIT:
+        mark_unknown(wave, "The process that was sending it did not say what came of it.", now)
+    elif wave.state == WaveState.UNKNOWN and since_claim > SETTLE_TIME:
+        move_wave(wave, WaveState.NEEDS_PERSON, now)
+        words = f"Wave {wave.ordinal} may or may not have been sent; somebody must decide."
+        note(session, CALLBOARD, "wave.needs_person", "campaign", campaign.id, now, summary=words)
+    elif not finish_if_settled(session, wave, now) and now >= silence_ends(wave) and wave.state not in _UNDECIDED:
+        settle_wave(session, wave, now)
+
+
+def _stop(session: Session, campaign: Campaign, waves: list[Wave], now: datetime) -> None:
+    """Cancel everybody not handed over, a chunk at a time; stopped once nothing of it is open any more."""
+    waiting = select(Contact.id).where(Contact.campaign_id == campaign.id)
+    ready = session.scalars(waiting.where(Contact.state == ContactState.READY).limit(CANCEL_CHUNK)).all()
+    if ready:
+        values = {"state": ContactState.CANCELLED, "reason": "Stopped before it was handed over.", "settled_at": now}
+        session.execute(update(Contact).where(Contact.id.in_(ready)).values(values))
+        campaign.cancelled += len(ready)
+    session.execute(
+        update(Contact).where(Contact.campaign_id == campaign.id, Contact.due_at.is_not(None)).values(due_at=None)
+    )
+    if len(ready) < CANCEL_CHUNK and not waves:
+        _move(campaign, CampaignState.STOPPED, now)
+        campaign.ended_at = now
+
+
+def _go_or_why(session: Session, campaign: Campaign, waves: list[Wave], vault: Vault, now: datetime) -> str | None:
+    """Cut the next wave if one may go now, else say why not. None when the open waves explain themselves."""
+    if campaign.hold == "refused":
+        return "The provider refused two submissions; somebody must look at its words and try again."
+    if reason := trouble(session, now):
+        return reason
+    if any(wave.state == WaveState.PLANNED for wave in waves):
+        return None
+    free = campaign.lines - _lines_in_use(session, waves)
+    if free < ceil(campaign.lines / 3):
+        return None
+    size = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).size
+    wave = cut_wave(session, campaign, max(1, round(size * free / campaign.lines)), free, vault, now)
+    if wave is None:
+        return _why_nobody(session, campaign, waves)
+    waves.append(wave)
+    return None
+
+
+def _lines_in_use(session: Session, waves: list[Wave]) -> int:
+    """A wave uses its lines, or as many as it still has people."""
+    if not waves:
+        return 0
+    rows = session.execute(
+        select(Contact.wave_id, func.count())
+        .where(Contact.wave_id.in_([wave.id for wave in waves]), Contact.settled_at.is_(None))
+        .group_by(Contact.wave_id)
+    )
+    unsettled = dict(rows.tuples().all())
+    return sum(min(wave.lines, unsettled.get(wave.id, 0)) for wave in waves)
+
+
+def _why_nobody(session: Session, campaign: Campaign, waves: list[Wave]) -> str | None:
+    """Nobody could be taken: because nobody is left, because all who are left are held elsewhere, or are due later."""
+    if waves:
+        return None
+    elsewhere = session.scalar(
+        select(Reservation.campaign_id)
+        .join(Contact, Contact.number == Reservation.number)
+        .where(
+            Contact.campaign_id == campaign.id,
+            Contact.state == ContactState.READY,
+            Reservation.campaign_id != campaign.id,
+        )
+        .limit(1)
+    )
+    if elsewhere is not None:
+        name = session.scalar(select(Campaign.name).where(Campaign.id == elsewhere))
+        return f"Everybody left is being called by “{name}” at this moment; they are next when it is done with them."
+    due = session.scalar(select(func.min(Contact.due_at)).where(Contact.campaign_id == campaign.id))
+    return f"Everybody was tried; the next try is due at {due:%H:%M} UTC." if due else None
+
+
+def _anybody_left(session: Session, campaign: Campaign) -> bool:
+    query = select(Contact.id).where(Contact.campaign_id == campaign.id).limit(1)
+    waiting = session.scalar(query.where(Contact.state.in_(_WAITING)))
+    return waiting is not None or session.scalar(query.where(Contact.due_at.is_not(None))) is not None
+
+
+def _standing(campaign: Campaign, waves: list[Wave]) -> str:
+    """The sentence of a campaign that nothing holds up."""
+    if needing := [wave for wave in waves if wave.state == WaveState.NEEDS_PERSON]:
+        return f"Wave {needing[0].ordinal} may or may not have been sent; somebody must decide."
+    if unknown := [wave for wave in waves if wave.state == WaveState.UNKNOWN]:
+        return f"Wave {unknown[0].ordinal} may or may not have been sent; we are looking for evidence."
+    if campaign.state == CampaignState.SCHEDULED:
+        return "Waiting for its start time."
+    if campaign.state == CampaignState.PAUSED:
+        return "Paused; calls already handed over are finishing." if waves else "Paused."
+    if campaign.state == CampaignState.STOPPING:
+        return "Stopping; calls already handed over are finishing."
+    if campaign.state == CampaignState.STOPPED:
+        return "Stopped."
+    if campaign.state == CampaignState.COMPLETED:
+        return "Everybody was called or accounted for."
+    return _calling(campaign, waves)
+
+
+def _calling(campaign: Campaign, waves: list[Wave]) -> str:
+    calling = [wave for wave in waves if wave.state == WaveState.ACCEPTED]
+    if not calling:
+        return f"Wave {waves[-1].ordinal} is being handed over to the provider." if waves else "Starting."
+    total = max(wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).waves, calling[-1].ordinal)
+    names = " and ".join(str(wave.ordinal) for wave in calling[-3:])
+    if len(calling) == 1:
+        return f"Wave {names} of {total} is calling."
+    return f"Waves {names} of {total} are calling."
+
+
+def _collect(waves: list[Wave], round_: Round, now: datetime) -> None:
+    for wave in waves:
+        if wave.state == WaveState.PLANNED:
+            rung_lately = wave.rung_at is not None and now - wave.rung_at < RING_AGAIN
+            if not rung_lately and (wave.not_before is None or wave.not_before <= now):
+                wave.rung_at = now
+                round_.submit.append(wave.id)
+        elif wave.next_poll_at is not None and wave.next_poll_at <= now:
+            wave.next_poll_at = now + timedelta(seconds=30)  # until the asking itself says when to ask again
+            round_.ask.append(wave.id)
+
+
+def _move(campaign: Campaign, to: CampaignState, now: datetime) -> None:
+    check_campaign_move(campaign.state, to)
+    campaign.state, campaign.state_since = to, now
+
+
+def _say(campaign: Campaign, words: str, now: datetime) -> None:
+    if words != campaign.why:
+        campaign.why, campaign.why_since = words, now

@@ -1,0 +1,122 @@
+"""State is a fold over facts: how reports of one call become one attempt, and attempts become a contact's state.
+
+Both folds give the same answer whatever the order and repetition of the facts: statuses only rise in one fixed order, times take
+the earliest start and the latest end, texts the fuller one.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from typing import TypeVar
+
+from core.facts import AttemptStatus, CallFact
+from core.models import Attempt, Wave
+from core.states import SETTLED_AT_ONCE, ContactState, WaveState
+
+# A report that says more wins over one that says less; of two outcomes that exclude each other, the one that spares the person.
+RANK = {
+    AttemptStatus.DIALLING: 0,
+    AttemptStatus.UNCLEAR: 1,
+    AttemptStatus.FAILED: 2,
+    AttemptStatus.NO_ANSWER: 3,
+    AttemptStatus.BUSY: 4,
+    AttemptStatus.DECLINED: 5,
+    AttemptStatus.VOICEMAIL: 6,
+    AttemptStatus.ANSWERED: 7,
+}
+T = TypeVar("T", datetime, float)
+
+LONGEST_CALL = timedelta(minutes=10)
+SILENCE_MARGIN = timedelta(minutes=10)
+# After the provider says that its campaign is over, the last reports may still be on their way.
+OVER_GRACE = timedelta(minutes=2)
+
+_NOT_YET_ACCEPTED = (
+    WaveState.PLANNED,
+    WaveState.SUBMITTING,
+    WaveState.REFUSED,
+    WaveState.UNKNOWN,
+    WaveState.NEEDS_PERSON,
+)
+
+
+def merge(attempt: Attempt, fact: CallFact) -> bool:
+    """Fold one report into the attempt; True when it taught us anything."""
+    before = _content(attempt)
+    if fact.status is not None:
+        _merge_status(attempt, fact.status, fact.word)
+    attempt.retry_follows = attempt.retry_follows or fact.retry_follows
+    attempt.ask = attempt.status == AttemptStatus.UNCLEAR and (attempt.ask or fact.ask)
+    attempt.started_at = _pick(min, attempt.started_at, fact.started_at or fact.told_at)
+    attempt.ended_at = _pick(max, attempt.ended_at, fact.ended_at)
+    attempt.duration = _pick(max, attempt.duration, fact.duration)
+    attempt.recording_url = _fuller(attempt.recording_url, fact.recording_url)
+    attempt.summary = _fuller(attempt.summary, fact.summary)
+    attempt.transcript = _fuller(attempt.transcript, fact.transcript)
+    attempt.sentiment = _fuller(attempt.sentiment, fact.sentiment)
+    return _content(attempt) != before
+
+
+def _merge_status(attempt: Attempt, told: AttemptStatus, word: str | None) -> None:
+    held = AttemptStatus(attempt.status)
+    if told == held:
+        attempt.word = _fuller(attempt.word, word)
+        return
+    winner, loser = (told, held) if RANK[told] > RANK[held] else (held, told)
+    if RANK[loser] > RANK[AttemptStatus.UNCLEAR]:
+        said = {*filter(None, (attempt.contradiction or "").split(", ")), str(loser)} - {str(winner)}
+        attempt.contradiction = ", ".join(sorted(said))
+    if winner == told:
+        attempt.status, attempt.word = told, word
+
+
+def fold(wave: Wave | None, attempts: Sequence[Attempt], now: datetime) -> tuple[ContactState, bool] | None:
+    """The state of a contact whose current wave is `wave`, and whether it is settled.
+
+    `attempts` are all of the contact's, over all its waves. None when no wave decides (ready, excluded, cancelled stay as they are).
+    """
+    if wave is None:
+        return None
+    if wave.state in _NOT_YET_ACCEPTED:
+        return ContactState.QUEUED, False
+    quiet = wave.state == WaveState.FINISHED or now >= silence_ends(wave)
+    here = sorted((a for a in attempts if a.wave_id == wave.id), key=age)
+    if quiet:  # whatever is still open will not be waited for
+        here = [a for a in here if a.status != AttemptStatus.DIALLING]
+    elif not here or here[-1].status == AttemptStatus.DIALLING:
+        return (ContactState.DIALLING if here else ContactState.SUBMITTED), False
+    if any(a.status == AttemptStatus.ANSWERED for a in attempts):
+        return ContactState.ANSWERED, True
+    if not here:
+        return ContactState.NO_NEWS, True
+    newest = here[-1]
+    used_up = len(here) > wave.retry_attempts and not newest.retry_follows
+    settled = newest.status in SETTLED_AT_ONCE or used_up or quiet or wave.provider_over_at is not None
+    return ContactState(newest.status), settled
+
+
+def silence_ends(wave: Wave) -> datetime:
+    """When a contact of this wave that reported nothing (more) counts as `no_news`."""
+    start = wave.accepted_at or wave.claimed_at or wave.cut_at
+    longest = start + ceil(wave.size / wave.lines) * (wave.retry_attempts + 1) * LONGEST_CALL + SILENCE_MARGIN
+    return longest if wave.provider_over_at is None else min(longest, wave.provider_over_at + OVER_GRACE)
+
+
+def age(attempt: Attempt) -> tuple[datetime, str]:
+    """Attempts in time order, the same order whatever the order of arrival."""
+    return attempt.started_at or attempt.first_seen_at, attempt.call_id
+
+
+def _pick(better: Callable[[T, T], T], held: T | None, told: T | None) -> T | None:
+    return held if told is None else told if held is None else better(held, told)
+
+
+def _fuller(held: str | None, told: str | None) -> str | None:
+    return max(held or "", told or "", key=lambda text: (len(text), text)) or None
+
+
+def _content(attempt: Attempt) -> tuple[object, ...]:
+    return (
+        attempt.status, attempt.word, attempt.retry_follows, attempt.ask, attempt.contradiction, attempt.started_at, attempt.ended_at,
+        attempt.duration, attempt.recording_url, attempt.summary, attempt.transcript, attempt.sentiment,
+    )  # fmt: skip

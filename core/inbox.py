@@ -1,0 +1,126 @@
+"""The inbox: a delivery is kept, once, before it is answered; what it says is applied in the same transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.facts import CallFact, CampaignFact
+from core.ledger import Applied, apply_call, apply_campaign
+from core.models import Delivery, Wave
+from core.states import Verdict
+from core.waves import lock_wave
+
+# Of several events in one delivery, the most telling verdict names the whole.
+_TELLING = (Verdict.APPLIED, Verdict.LATE, Verdict.UNMATCHED, Verdict.IGNORED, Verdict.REPEAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One request as it came, judged but not yet read. `key` is unique within the wave; `refused` is the verdict of a bad one."""
+
+    key: str
+    body: bytes
+    headers: list[list[str]]
+    form: str | None
+    address: str
+    refused: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a verified body says. `problem` is why it could not be read."""
+
+    event: str | None
+    calls: Sequence[CallFact]
+    campaigns: Sequence[CampaignFact]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whose delivery it is, by the token in the URL. `secret` is sealed."""
+
+    wave_id: int
+    campaign_id: int
+    secret: str
+
+
+@dataclass(slots=True)
+class Received:
+    """What became of a delivery, and whom to wake after the commit."""
+
+    verdict: Verdict
+    tick: bool = False
+    ask: bool = False
+
+
+def address_of(session: Session, token_hash: str) -> Address | None:
+    """One indexed read, no write: unknown tokens must cost nothing."""
+    row = session.execute(select(Wave.id, Wave.campaign_id, Wave.secret).where(Wave.token_hash == token_hash)).first()
+    return Address(*row) if row else None
+
+
+def receive(session: Session, address: Address, envelope: Envelope, letter: Letter | None, now: datetime) -> Received:
+    """Keep the delivery and apply what it says. A repeat is stopped by its unique key and changes nothing."""
+    delivery_id = _keep(session, address, envelope, now)
+    if delivery_id is None:
+        return Received(envelope.refused or Verdict.REPEAT)
+    delivery = session.get_one(Delivery, delivery_id)
+    if envelope.refused is not None or letter is None:
+        return _refused(session, address, delivery, now)
+    delivery.event = letter.event
+    if letter.problem is not None:
+        delivery.verdict, delivery.note = Verdict.UNREADABLE, letter.problem
+        return Received(Verdict.UNREADABLE)
+    wave = lock_wave(session, address.wave_id)
+    assert wave is not None, "a delivery's wave is never deleted"
+    applied = [apply_call(session, wave, fact, now) for fact in letter.calls]
+    applied += [apply_campaign(session, wave, fact, now) for fact in letter.campaigns]
+    return _conclude(delivery, letter, applied)
+
+
+def _keep(session: Session, address: Address, envelope: Envelope, now: datetime) -> int | None:
+    """Insert the delivery; None when its key is there already."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    values = {
+        "wave_id": address.wave_id, "campaign_id": address.campaign_id, "key": envelope.key, "received_at": now,
+        "body": envelope.body, "headers": envelope.headers, "form": envelope.form, "address": envelope.address,
+        "verdict": envelope.refused or Verdict.IGNORED, "note": "",
+    }  # fmt: skip
+    statement = insert(Delivery).values(values).on_conflict_do_nothing(index_elements=[Delivery.wave_id, Delivery.key])
+    return session.scalar(statement.returning(Delivery.id))
+
+
+def _refused(session: Session, address: Address, delivery: Delivery, now: datetime) -> Received:
+    if delivery.verdict == Verdict.STALE:
+        delivery.note = (
+            "The signature is right, but its time is more than five minutes from ours; the provider is asked instead."
+        )
+        wave = lock_wave(session, address.wave_id)
+        if wave is not None:
+            wave.next_poll_at = now
+        return Received(Verdict.STALE, ask=True)
+    names = ", ".join(name for name, _ in delivery.headers)
+    delivery.note = f"No signature that we know fits. Headers received: {names}."[:2000]
+    return Received(Verdict.BAD_SIGNATURE)
+
+
+def _conclude(delivery: Delivery, letter: Letter, applied: list[Applied]) -> Received:
+    verdicts = {result.verdict for result in applied}
+    delivery.verdict = next((verdict for verdict in _TELLING if verdict in verdicts), Verdict.IGNORED)
+    delivery.note = " ".join(dict.fromkeys(result.note for result in applied if result.note))[:2000]
+    if not applied:
+        delivery.note = "Nothing in it speaks of a call or of the campaign."
+    first = next(iter(letter.calls), None)
+    if first is not None:
+        delivery.number, delivery.status = (first.number or "")[:20] or None, first.status
+        delivery.contact_id = next((result.contact_id for result in applied if result.contact_id), None)
+    return Received(
+        Verdict(delivery.verdict),
+        tick=any(result.frees for result in applied),
+        ask=any(result.ask for result in applied),
+    )

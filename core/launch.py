@@ -1,0 +1,133 @@
+"""Launch: in one transaction the draft's callable rows become contacts, and the campaign moves."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from core.audit import Actor, note
+from core.errors import Conflict, Invalid, NotFound
+from core.models import Agent, Campaign, Contact, ContactList, Row
+from core.requests import MOST_TARGETS
+from core.states import CALLABLE_VERDICTS, CampaignState, ContactState, RowVerdict, check_campaign_move
+
+BATCH = 2000
+
+
+def launch(
+    session: Session, campaign_id: int, *, campaign_version: int, list_version: int, actor: Actor, now: datetime
+) -> Campaign:
+    """Make contacts of the list and start, or schedule, the campaign.
+
+    The versions are those of the page the person looked at. Conflict: already launched, changed since, or an import is running;
+    Invalid: something is missing. A double click finds the campaign locked, then launched.
+    """
+    campaign = lock_campaign(session, campaign_id)
+    if campaign.state != CampaignState.DRAFT:
+        raise Conflict(f"This campaign was already launched by {campaign.launched_by}.")
+    contact_list = session.scalar(
+        select(ContactList).where(ContactList.campaign_id == campaign_id).with_for_update(key_share=True)
+    )
+    if contact_list is None or contact_list.state == "empty":
+        raise Invalid("There is no list yet.", "list")
+    if contact_list.state in ("waiting", "importing"):
+        raise Conflict("The list is still being imported.")
+    if campaign.version != campaign_version or contact_list.version != list_version:
+        raise Conflict("The campaign was changed since you looked at it. Please check it once more.")
+    if campaign.agent_id is None:
+        raise Invalid("Choose the agent that makes the calls.", "agent")
+    _check_settings(campaign)
+    campaign.size, campaign.excluded_at_launch = _make_contacts(session, campaign, contact_list)
+    if campaign.size == campaign.excluded_at_launch:
+        raise Invalid("Nobody on this list can be called.", "list")
+    _start(session, campaign, actor, now)
+    return campaign
+
+
+def lock_campaign(session: Session, campaign_id: int) -> Campaign:
+    """The campaign row, locked until the end of the transaction: the first lock of every act on a campaign.
+
+    FOR NO KEY UPDATE on PostgreSQL: rows that only refer to the campaign (a delivery) may be inserted meanwhile.
+    """
+    campaign = session.scalar(
+        select(Campaign)
+        .where(Campaign.id == campaign_id)
+        .with_for_update(of=Campaign, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if campaign is None:
+        raise NotFound("There is no such campaign.")
+    return campaign
+
+
+def _check_settings(campaign: Campaign) -> None:
+    if not campaign.name.strip():
+        raise Invalid("Give the campaign a name.", "name")
+    if not 1 <= campaign.lines <= 10:
+        raise Invalid("Calls at a time must be between 1 and 10.", "lines")
+    if campaign.wave_size is not None and not 1 <= campaign.wave_size <= MOST_TARGETS:
+        raise Invalid(f"A wave holds between 1 and {MOST_TARGETS} people.", "wave_size")
+    most = 3 if campaign.retry_by == "provider" else 10
+    if not 0 <= campaign.retry_attempts <= most:
+        raise Invalid(f"Tries after the first must be between 0 and {most}.", "retry_attempts")
+
+
+def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime) -> None:
+    later = campaign.start_at is not None and campaign.start_at > now
+    to = CampaignState.SCHEDULED if later else CampaignState.RUNNING
+    check_campaign_move(campaign.state, to)
+    campaign.state, campaign.state_since = to, now
+    campaign.launched_at, campaign.launched_by = now, actor.name
+    campaign.started_at = None if later else now
+    campaign.why, campaign.why_since = "Waiting for its start time." if later else "Starting.", now
+    campaign.version += 1
+    agent = session.get(Agent, campaign.agent_id)
+    if agent is not None:
+        agent.last_used_at = now
+    settings = {
+        "people": campaign.size, "excluded": campaign.excluded_at_launch, "lines": campaign.lines, "wave_size": campaign.wave_size,
+        "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts,
+        "start_at": campaign.start_at.isoformat() if campaign.start_at else None,
+    }  # fmt: skip
+    words = (
+        f"{actor.name} {'scheduled' if later else 'launched'} {campaign.size - campaign.excluded_at_launch:,} calls."
+    )
+    note(session, actor, "campaign.launch", "campaign", campaign.id, now, summary=words, after=settings)
+
+
+def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactList) -> tuple[int, int]:
+    """Insert a contact for each row with a number, in the list's order; returns (how many, how many of them excluded)."""
+    made = excluded = after = 0
+    while True:
+        rows = session.execute(
+            select(Row.row_number, Row.number, Row.caller_id, Row.time_zone, Row.cells, Row.verdict, Row.reason)
+            .where(Row.list_id == contact_list.id, Row.number.is_not(None), Row.verdict != RowVerdict.INVALID)
+            .where(Row.row_number > after)
+            .order_by(Row.row_number)
+            .limit(BATCH)
+        ).all()
+        if not rows:
+            return made, excluded
+        contacts = [_contact(campaign.id, made + place, row, contact_list.mapping) for place, row in enumerate(rows)]
+        session.execute(insert(Contact), contacts)
+        made, after = made + len(rows), rows[-1].row_number
+        excluded += sum(contact["state"] == ContactState.EXCLUDED for contact in contacts)
+
+
+def _contact(campaign_id: int, position: int, row: Any, mapping: dict[str, Any]) -> dict[str, Any]:
+    callable_ = row.verdict in CALLABLE_VERDICTS
+    return {
+        "campaign_id": campaign_id, "position": position, "row_number": row.row_number, "number": row.number,
+        "caller_id": row.caller_id, "time_zone": row.time_zone, "context": variables_of(row.cells, mapping),
+        "state": ContactState.READY if callable_ else ContactState.EXCLUDED, "reason": "" if callable_ else row.reason,
+        "tries": 0, "attempts": 0,
+    }  # fmt: skip
+
+
+def variables_of(cells: list[Any], mapping: dict[str, Any]) -> dict[str, Any]:
+    """A row's variables by the list's mapping: named columns of a file, or one cell that is the whole context (API)."""
+    if (whole := mapping.get("context")) is not None:
+        return dict(cells[whole] or {})
+    named = (mapping.get("variables") or {}).items()
+    return {name: cells[column] if column < len(cells) else "" for name, column in named if column is not None}

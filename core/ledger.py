@@ -1,0 +1,220 @@
+"""The ledger: facts about calls are added here, by webhook and by poll alike, and a contact's state follows from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core.audit import CALLBOARD, note
+from core.facts import AttemptStatus, CallFact, CampaignFact
+from core.fold import age, fold, merge
+from core.models import Attempt, Campaign, Contact, Target, Wave
+from core.states import RETRYABLE, ContactState, Verdict, WaveState
+from core.waves import finish_if_settled, lock_wave, move_wave, recount, unsettled_left, void_wave
+
+# Waves whose people were given back to the list: a call reported there was not supposed to happen.
+GIVEN_BACK = (WaveState.ABANDONED, WaveState.REFUSED, WaveState.VOID)
+MAY_HAVE_BEEN_SENT = (WaveState.PLANNED, WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
+
+
+@dataclass(slots=True)
+class Applied:
+    """What one fact did. `frees` says that a line became free, so a wave may go; `ask` that the call's own record is worth a look."""
+
+    verdict: Verdict
+    note: str = ""
+    contact_id: int | None = None
+    frees: bool = False
+    ask: bool = False
+
+
+def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> Applied:
+    """Add one report of one call to its contact. The caller holds the wave's lock; repeats and any order end in the same rows."""
+    target = _match(session, wave, fact)
+    if target is None:
+        return Applied(Verdict.UNMATCHED, "Nobody in this wave has this number or reference.")
+    accept_by_evidence(session, wave, "A call of this wave was reported.", now)
+    contact = session.scalars(
+        select(Contact)
+        .where(Contact.id == target.contact_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+    if contact.wave_id != wave.id and wave.state in GIVEN_BACK:
+        _take_back(session, wave, contact, now)
+    attempts = list(session.scalars(select(Attempt).where(Attempt.contact_id == contact.id).order_by(Attempt.id)))
+    attempt, learned = _record(session, wave, contact, attempts, fact, now)
+    wave.last_event_at = contact.last_event_at = now
+    was_settled = contact.settled_at is not None
+    current = wave if contact.wave_id == wave.id else session.get(Wave, contact.wave_id or 0)
+    refold(session, contact, current, attempts, now)
+    settled_now = contact.settled_at is not None and not was_settled
+    frees = settled_now and (finish_if_settled(session, wave, now) or unsettled_left(session, wave) < wave.lines)
+    words = f"Words we do not know yet: {', '.join(fact.unknown_words)}." if fact.unknown_words else ""
+    if attempt is None or not learned:
+        return Applied(Verdict.IGNORED if words else Verdict.REPEAT, words or "Known already.", contact.id)
+    return Applied(Verdict.LATE if was_settled else Verdict.APPLIED, words, contact.id, frees, attempt.ask)
+
+
+def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: datetime) -> Applied:
+    """Keep the provider's own counters of a wave; they never move a contact by themselves."""
+    accept_by_evidence(session, wave, "The provider reported on this wave.", now)
+    if fact.provider_id and wave.provider_id is None:
+        wave.provider_id = fact.provider_id
+    held = (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at)
+    # A shorter answer than before is an older one: counters only grow.
+    wave.provider_initiated = _most(wave.provider_initiated, fact.initiated)
+    wave.provider_completed = _most(wave.provider_completed, fact.completed)
+    wave.provider_failed = _most(wave.provider_failed, fact.failed)
+    if fact.over and wave.provider_over_at is None:
+        wave.provider_over_at = now
+    if wave.provider_over_at is None or fact.over:
+        wave.provider_status = fact.status or wave.provider_status
+    wave.last_event_at = now
+    if held == (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at):
+        return Applied(Verdict.REPEAT, "Known already.")
+    frees = fact.over and settle_wave(session, wave, now)
+    return Applied(
+        Verdict.APPLIED, f"The provider counts {wave.provider_initiated or 0} calls begun.", finished=finished
+    )
+
+
+def accept_by_evidence(session: Session, wave: Wave, found: str, now: datetime) -> bool:
+    """A verified report on a wave proves that it was sent. True when the wave became accepted by it."""
+    if wave.state not in MAY_HAVE_BEEN_SENT:
+        return False
+    wave.evidence = [*wave.evidence, {"at": now.isoformat(), "looked": "reports of the provider", "found": found}]
+    move_wave(wave, WaveState.ACCEPTED, now)
+    wave.accepted_at = wave.claimed_at or now
+    wave.next_poll_at = now
+    mark_submitted(session, wave)
+    return True
+
+
+def mark_submitted(session: Session, wave: Wave) -> None:
+    """The fold of everybody in a wave that was accepted just now: nobody of it can have an attempt there yet."""
+    session.execute(
+        update(Contact)
+        .where(Contact.wave_id == wave.id, Contact.state == ContactState.QUEUED)
+        .values(state=ContactState.SUBMITTED)
+    )
+
+
+def settle_wave(session: Session, wave: Wave, now: datetime) -> bool:
+    """Fold every unsettled contact again because time passed or the provider's campaign ended; True when the wave finished."""
+    session.flush()
+    contacts = session.scalars(select(Contact).where(Contact.wave_id == wave.id, Contact.settled_at.is_(None))).all()
+    known: dict[int, list[Attempt]] = {contact.id: [] for contact in contacts}
+    for attempt in session.scalars(select(Attempt).join(Contact, Contact.id == Attempt.contact_id).where(
+        Contact.wave_id == wave.id, Contact.settled_at.is_(None)
+    )):  # fmt: skip
+        known[attempt.contact_id].append(attempt)
+    for contact in contacts:
+        refold(session, contact, wave, known[contact.id], now)
+    return finish_if_settled(session, wave, now)
+
+
+def refold(session: Session, contact: Contact, wave: Wave | None, attempts: Sequence[Attempt], now: datetime) -> None:
+    """Recompute a contact from its current wave and all its attempts; correct kept counts if its wave was counted already."""
+    contact.attempts = len(attempts)
+    folded = fold(wave, attempts, now)
+    if wave is None or folded is None:
+        return
+    held, (contact.state, settled) = contact.state, folded
+    contact.settled_at = (contact.settled_at or now) if settled else None
+    contact.reason = _reason(contact.state, attempts)
+    contact.due_at = _due_again(session.get_one(Campaign, contact.campaign_id), contact)
+    if contact.state != held and wave.counts is not None:
+        session.flush()
+        recount(session, wave.id)
+
+
+def _due_again(campaign: Campaign, contact: Contact) -> datetime | None:
+    """When a later wave of ours shall try this settled contact again; None when it shall not."""
+    wanted = contact.state in campaign.retry_outcomes and contact.state in RETRYABLE
+    if campaign.retry_by != "us" or not contact.settled_at or not wanted or contact.tries > campaign.retry_attempts:
+        return None
+    return contact.settled_at + timedelta(minutes=campaign.retry_gap_minutes)
+
+
+def _match(session: Session, wave: Wave, fact: CallFact) -> Target | None:
+    """The contact's place in this wave: by the echoed reference if there is one, else by the number."""
+    if fact.ref and (target := session.scalar(select(Target).where(Target.ref == fact.ref, Target.wave_id == wave.id))):
+        return target
+    if not fact.number:
+        return None
+    return session.get(Target, (wave.id, fact.number if fact.number.startswith("+") else f"+{fact.number}"))
+
+
+def _record(
+    session: Session, wave: Wave, contact: Contact, known: list[Attempt], fact: CallFact, now: datetime
+) -> tuple[Attempt | None, bool]:
+    """Find or begin the attempt that this fact speaks of, and fold the fact in; True when anything was learned.
+
+    A fact without a known status begins nothing; it may still bring a recording or a summary to a call that we know.
+    """
+    here = [attempt for attempt in known if attempt.wave_id == wave.id]
+    attempt = next((a for a in here if a.call_id == (fact.call_id or "")), None)
+    if attempt is None and fact.call_id:
+        attempt = next((a for a in here if a.call_id == "" and _overlaps(a, fact)), None)
+        if attempt is not None:
+            attempt.call_id = fact.call_id
+    if attempt is None and not fact.call_id:
+        attempt = next((a for a in reversed(here) if _overlaps(a, fact)), None)
+    if attempt is not None:
+        return attempt, merge(attempt, fact)
+    if fact.status is None:
+        return None, False
+    attempt = Attempt(contact_id=contact.id, wave_id=wave.id, call_id=fact.call_id or "", status=AttemptStatus.DIALLING,
+                      retry_follows=False, ask=False, first_seen_at=now)  # fmt: skip
+    merge(attempt, fact)
+    session.add(attempt)
+    known.append(attempt)
+    return attempt, True
+
+
+def _overlaps(attempt: Attempt, fact: CallFact) -> bool:
+    """May these be the same call? Unknown times never speak against it."""
+    started, ended = fact.started_at or fact.told_at, fact.ended_at or fact.told_at
+    starts_after = started and attempt.ended_at and started > attempt.ended_at
+    ends_before = ended and attempt.started_at and ended < attempt.started_at
+    return not (starts_after or ends_before)
+
+
+def _take_back(session: Session, wave: Wave, contact: Contact, now: datetime) -> None:
+    """A call was reported in a wave whose people we had given back: make sure that nobody is called a second time.
+
+    Somebody still waiting is withdrawn; somebody in a wave that is already on its way raises the double-call alarm.
+    """
+    campaign = session.get_one(Campaign, contact.campaign_id)
+    other = lock_wave(session, contact.wave_id) if contact.wave_id else None
+    if other is not None and other.state != WaveState.PLANNED:
+        campaign.alarm = (
+            f"{contact.number} may be called twice: waves {wave.ordinal} and {other.ordinal} both hold this person."
+        )
+        note(session, CALLBOARD, "contact.called_twice", "campaign", campaign.id, now, summary=campaign.alarm)
+        return
+    if other is not None:
+        void_wave(session, other, "Cut anew: one of its people was called by an earlier wave after all.", now)
+        session.refresh(contact)
+    if contact.state == ContactState.CANCELLED:
+        campaign.cancelled -= 1
+    if contact.state == ContactState.EXCLUDED:
+        wave.excluded -= 1
+    contact.wave_id, contact.tries = wave.id, contact.tries + 1
+    session.flush()
+    recount(session, wave.id)
+
+
+def _reason(state: str, attempts: Sequence[Attempt]) -> str:
+    if state == ContactState.NO_NEWS:
+        return "The provider reported nothing about this call in time."
+    word = max(attempts, key=age).word if attempts else None
+    plain = (word or "").lower().replace("-", "_").replace(" ", "_")
+    return f"The provider said: {word}" if word and plain not in (state, "ended", "completed") else ""
+
+
+def _most(held: int | None, told: int | None) -> int | None:
+    return held if told is None else told if held is None else max(held, told)

@@ -1,0 +1,82 @@
+"""What is known of the provider as a whole, in one row: may we send, and if not, why, in words for the screen."""
+
+import random
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from core.facts import Sent, Submission
+from core.models import ProviderState
+
+LONGEST_BACK_OFF = timedelta(minutes=5)
+THROTTLED_FOR = timedelta(seconds=30)
+
+
+def provider_state(session: Session) -> ProviderState:
+    """The one row; made on first use inside a write."""
+    state = session.get(ProviderState, 1)
+    if state is None:
+        state = ProviderState(id=1, failures=0)
+        session.add(state)
+        session.flush()
+    return state
+
+
+def trouble(session: Session, now: datetime) -> str | None:
+    """Why nothing may be sent now, in one sentence; None when the provider is usable. Only reads."""
+    state = session.get(ProviderState, 1)
+    if state is None:
+        return None
+    if state.key_refused_at:
+        return f"The provider refuses our key since {_clock(state.key_refused_at)}: {state.key_refused_words}"
+    if state.usable_from and state.usable_from > now:
+        wait = f"next try at {_clock(state.usable_from)}."
+        if state.unreachable_since:
+            return f"The provider cannot be reached since {_clock(state.unreachable_since)}, {wait} {state.unreachable_words}"
+        return f"The provider asks us to wait, {wait} {state.throttled_words}"
+    return None
+
+
+def learn(session: Session, outcome: Submission, now: datetime) -> None:
+    """Keep what one answer tells about the provider as a whole."""
+    state = provider_state(session)
+    if outcome.sent in (Sent.ACCEPTED, Sent.REFUSED):
+        clear(state)
+    elif outcome.sent == Sent.THROTTLED:
+        wait = THROTTLED_FOR if outcome.retry_after is None else timedelta(seconds=outcome.retry_after)
+        state.usable_from, state.throttled_words, state.unreachable_since = now + wait, outcome.words, None
+    elif outcome.sent == Sent.NOT_SENT:
+        state.failures += 1
+        state.unreachable_since = state.unreachable_since or now
+        state.unreachable_words, state.usable_from = outcome.words, now + back_off(state.failures)
+
+
+def refuse_key(session: Session, words: str, now: datetime) -> None:
+    """The provider said no to our key a second time: everything waits until somebody changes it or asks to try again."""
+    state = provider_state(session)
+    state.key_refused_at, state.key_refused_words = state.key_refused_at or now, words
+
+
+def clear(state: ProviderState) -> None:
+    """The provider answers and takes our key: nothing holds us back."""
+    state.key_refused_at = state.key_refused_words = state.usable_from = state.throttled_words = None
+    state.unreachable_since = state.unreachable_words = None
+    state.failures = 0
+
+
+def notice_key(session: Session, fingerprint: str) -> None:
+    """Called as a worker starts: another key than the refused one deserves a new try, and old tokens are of no use."""
+    state = provider_state(session)
+    if state.key_fingerprint != fingerprint:
+        state.key_fingerprint = fingerprint
+        state.access_token = state.refresh_token = state.token_expires_at = None
+        clear(state)
+
+
+def back_off(failures: int) -> timedelta:
+    """1, 2, 4 … seconds with jitter, at most five minutes."""
+    return min(LONGEST_BACK_OFF, timedelta(seconds=2 ** min(failures, 10) * random.uniform(0.5, 1.0)))
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%H:%M} UTC"

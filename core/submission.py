@@ -1,0 +1,186 @@
+"""Claim, commit, POST once, record: who may send a wave, and what follows from each answer.
+
+The POST itself stands in jobs/submit.py, between `claim` and `record`, outside any transaction.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from core.audit import CALLBOARD, note
+from core.facts import Sent, Submission
+from core.launch import lock_campaign
+from core.ledger import mark_submitted
+from core.models import Campaign, Contact, Target, Wave
+from core.provider_state import learn, refuse_key, trouble
+from core.states import CampaignState, ContactState, WaveState
+from core.vault import Vault
+from core.waves import detach, lock_wave, move_wave, void_wave
+
+FRESH = timedelta(seconds=60)
+SUBMITTING_LIMIT = timedelta(seconds=120)
+SETTLE_TIME = timedelta(minutes=15)
+HELD_AFTER_REFUSALS = 2
+
+# What a later certainty of the claim holder may still correct: it alone knows whether it sent.
+_STILL_OURS = (WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to POST one wave, once. `request` is complete: it holds the webhook's token and secret, so keep it out of logs."""
+
+    wave_id: int
+    campaign_id: int
+    token: str
+    claimed_at: datetime
+    request: dict[str, Any]
+
+
+def claim(session: Session, wave_id: int, public_url: str | None, vault: Vault, now: datetime) -> Claim | None:
+    """Win the right to send a planned wave; None when somebody else was first, it must wait, or it went stale (then it is void)."""
+    campaign_id = session.scalar(select(Wave.campaign_id).where(Wave.id == wave_id))
+    if campaign_id is None:
+        return None
+    campaign = lock_campaign(session, campaign_id)
+    wave = lock_wave(session, wave_id)
+    if wave is None or wave.state != WaveState.PLANNED:
+        return None
+    if stale := _staleness(session, campaign, wave, now):
+        void_wave(session, wave, stale, now)
+        return None
+    if trouble(session, now) or (wave.not_before and wave.not_before > now):
+        return None
+    token = str(uuid.uuid4())
+    won = session.execute(
+        update(Wave)
+        .where(Wave.id == wave_id, Wave.state == WaveState.PLANNED)
+        .values(
+            state=WaveState.SUBMITTING, state_since=now, claim=token, claimed_at=now, submissions=Wave.submissions + 1
+        )
+    )
+    if won.rowcount != 1:  # type: ignore[attr-defined]
+        return None
+    request = dict(wave.request)
+    if public_url:
+        request["webhook_url"] = f"{public_url.rstrip('/')}/webhooks/{vault.open(wave.token)}"
+        request["webhook_secret"] = vault.open(wave.secret)
+    return Claim(wave.id, campaign.id, token, now, request)
+
+
+def _staleness(session: Session, campaign: Campaign, wave: Wave, now: datetime) -> str | None:
+    if campaign.state != CampaignState.RUNNING:
+        return f"Not sent: the campaign is {campaign.state}."
+    if now - wave.cut_at > FRESH:
+        return "Cut anew: it waited too long to be sent as it was."
+    queued = select(func.count()).where(Contact.wave_id == wave.id, Contact.state == ContactState.QUEUED)
+    if session.scalar(queued) != wave.size:
+        return "Cut anew: somebody in it must not be called any more."
+    return None
+
+
+def give_back(session: Session, held: Claim, words: str, now: datetime) -> None:
+    """The claim holder did not send: the wave is planned again."""
+    wave = _locked_under_claim(session, held)
+    if wave is not None:
+        _plan_again(wave, words, now)
+
+
+def record(session: Session, held: Claim, outcome: Submission, now: datetime) -> Wave | None:
+    """Write what the POST came to, under its claim; None when the wave is no longer ours to write."""
+    learn(session, outcome, now)
+    wave = _locked_under_claim(session, held)
+    if wave is None:
+        return None
+    wave.http_status, wave.words = outcome.http_status, outcome.words
+    wave.errors = [{"loc": list(error.loc), "message": error.message} for error in outcome.errors]
+    if outcome.sent == Sent.ACCEPTED and outcome.campaign:
+        _accept(session, wave, outcome, now)
+    elif wave.state in _STILL_OURS:
+        if outcome.sent == Sent.REFUSED:
+            _refuse(session, wave, outcome, now)
+        elif outcome.sent == Sent.UNKNOWN:
+            mark_unknown(wave, outcome.words, now)
+        elif outcome.sent == Sent.KEY_REFUSED:
+            wave.key_refusals += 1
+            if wave.key_refusals > 1:
+                refuse_key(session, outcome.words, now)
+            _plan_again(wave, outcome.words, now)
+        else:
+            _plan_again(wave, outcome.words, now)
+    return wave
+
+
+def mark_unknown(wave: Wave, words: str, now: datetime) -> None:
+    """It may have been sent: never again by itself. Evidence or a person decides."""
+    if wave.state == WaveState.SUBMITTING:
+        move_wave(wave, WaveState.UNKNOWN, now)
+        wave.words, wave.next_poll_at, wave.polls = words, now, 0
+
+
+def _locked_under_claim(session: Session, held: Claim) -> Wave | None:
+    lock_campaign(session, held.campaign_id)
+    wave = lock_wave(session, held.wave_id)
+    return wave if wave is not None and wave.claim == held.token else None
+
+
+def _accept(session: Session, wave: Wave, outcome: Submission, now: datetime) -> None:
+    assert outcome.campaign is not None
+    wave.provider_id = outcome.campaign.provider_id or wave.provider_id
+    wave.provider_status = wave.provider_status or outcome.campaign.status
+    if wave.state in _STILL_OURS:
+        move_wave(wave, WaveState.ACCEPTED, now)
+        wave.accepted_at, wave.next_poll_at, wave.polls = now, now + timedelta(seconds=5), 0
+        mark_submitted(session, wave)
+
+
+def _plan_again(wave: Wave, words: str, now: datetime) -> None:
+    if wave.state in _STILL_OURS:
+        move_wave(wave, WaveState.PLANNED, now)
+        wave.words, wave.claim, wave.claimed_at, wave.rung_at = words, None, None, None
+
+
+def _refuse(session: Session, wave: Wave, outcome: Submission, now: datetime) -> None:
+    """The named people are excluded with the provider's words, the rest go back to the list; a second refusal asks a person."""
+    move_wave(wave, WaveState.REFUSED, now)
+    named = _named_targets(wave, outcome)
+    for contact in session.scalars(
+        select(Contact)
+        .join(Target, (Target.contact_id == Contact.id) & (Target.wave_id == wave.id))
+        .where(Target.number.in_(named), Contact.wave_id == wave.id)
+    ):
+        contact.state, contact.reason = ContactState.EXCLUDED, f"Refused by the provider: {named[contact.number]}"
+        contact.wave_id, contact.settled_at = None, now
+        wave.excluded += 1
+    session.flush()
+    detach(session, wave)
+    wave.counts = {}
+    campaign = session.get_one(Campaign, wave.campaign_id)
+    before = session.scalar(select(Wave.state).where(Wave.campaign_id == campaign.id, Wave.ordinal == wave.ordinal - 1))
+    if before == WaveState.REFUSED or wave.excluded == 0:
+        campaign.hold = "refused"
+    note(
+        session,
+        CALLBOARD,
+        "wave.refused",
+        "campaign",
+        campaign.id,
+        now,
+        summary=f"Wave {wave.ordinal}: {outcome.words}",
+    )
+
+
+def _named_targets(wave: Wave, outcome: Submission) -> dict[str, str]:
+    """Numbers that a 422 names by index in `targets`, with its words."""
+    targets = wave.request["targets"]
+    named: dict[str, str] = {}
+    for error in outcome.errors:
+        place = error.loc.index("targets") + 1 if "targets" in error.loc else len(error.loc)
+        index = error.loc[place] if place < len(error.loc) else None
+        if isinstance(index, int) and 0 <= index < len(targets):
+            named.setdefault(targets[index]["to_number"], error.message)
+    return named

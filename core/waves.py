@@ -1,0 +1,163 @@
+"""A wave's life: cut just in time, voided when stale, finished when all its people are settled."""
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.models import Campaign, Contact, Reservation, Target, Wave
+from core.requests import TargetRequest, build_request, wave_plan
+from core.states import ContactState, WaveState, check_wave_move
+from core.vault import Vault
+
+
+def lock_wave(session: Session, wave_id: int) -> Wave | None:
+    """The wave row, locked until the end of the transaction: taken before any of its contacts (and after its campaign)."""
+    return session.scalar(
+        select(Wave)
+        .where(Wave.id == wave_id)
+        .with_for_update(of=Wave, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+def move_wave(wave: Wave, to: WaveState, now: datetime) -> None:
+    check_wave_move(wave.state, to)
+    wave.state, wave.state_since = to, now
+
+
+def token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def cut_wave(session: Session, campaign: Campaign, most: int, lines: int, vault: Vault, now: datetime) -> Wave | None:
+    """Take up to `most` contacts that may be called now into a new planned wave; None when there is nobody to take.
+
+    The campaign row is locked by the caller. A number that another open wave holds stays with its contact, ready or due.
+    """
+    contacts = _next_contacts(session, campaign, most, now)
+    if not contacts:
+        return None
+    ordinal = (session.scalar(select(func.max(Wave.ordinal)).where(Wave.campaign_id == campaign.id)) or 0) + 1
+    token, secret = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    wave = Wave(
+        campaign_id=campaign.id, ordinal=ordinal, state=WaveState.PLANNED, state_since=now, cut_at=now, size=0,
+        lines=lines, name_sent="", request={}, token=vault.seal(token), token_hash=token_hash(token), secret=vault.seal(secret),
+        retry_attempts=campaign.retry_attempts if campaign.retry_by == "provider" else 0,
+    )  # fmt: skip
+    session.add(wave)
+    session.flush()
+    taken = _reserve(session, wave, contacts)
+    if not taken:
+        session.delete(wave)
+        session.flush()
+        return None
+    _freeze(session, campaign, wave, taken)
+    return wave
+
+
+def _next_contacts(session: Session, campaign: Campaign, most: int, now: datetime) -> list[Any]:
+    """Those due again first, then the next of the list; numbers that are reserved already are stepped over."""
+    free = ~select(Reservation.number).where(Reservation.number == Contact.number).exists()
+    mine = select(Contact.id, Contact.number, Contact.caller_id, Contact.context, Contact.wave_id).where(
+        Contact.campaign_id == campaign.id, free
+    )
+    due = session.execute(mine.where(Contact.due_at <= now).order_by(Contact.due_at, Contact.id).limit(most)).all()
+    ready = mine.where(Contact.state == ContactState.READY).order_by(Contact.position).limit(most - len(due))
+    return [*due, *(session.execute(ready).all() if len(due) < most else ())]
+
+
+def _reserve(session: Session, wave: Wave, contacts: list[Any]) -> list[Any]:
+    """Claim each number for this wave; whoever was beaten to it (also by a namesake in this same list) is left out."""
+    rows = sorted(
+        (
+            {"number": c.number, "wave_id": wave.id, "contact_id": c.id, "campaign_id": wave.campaign_id}
+            for c in contacts
+        ),
+        key=lambda row: (row["number"], row["contact_id"]),  # one order for everybody: no deadlocks
+    )
+    insert_or_skip = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    session.execute(insert_or_skip(Reservation).on_conflict_do_nothing(index_elements=[Reservation.number]), rows)
+    won = set(session.scalars(select(Reservation.contact_id).where(Reservation.wave_id == wave.id)))
+    return [contact for contact in contacts if contact.id in won]
+
+
+def _freeze(session: Session, campaign: Campaign, wave: Wave, taken: list[Any]) -> None:
+    targets = [TargetRequest(c.number, secrets.token_hex(12), c.caller_id, c.context) for c in taken]
+    waves = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).waves
+    wave.size, wave.lines = len(taken), min(wave.lines, len(taken))
+    wave.request = build_request(campaign, targets, ordinal=wave.ordinal, waves=waves, lines=wave.lines)
+    wave.name_sent = wave.request["name"]
+    session.execute(
+        insert(Target),
+        [
+            {"wave_id": wave.id, "number": t.number, "contact_id": c.id, "ref": t.ref}
+            for t, c in zip(targets, taken, strict=True)
+        ],
+    )
+    session.execute(
+        update(Contact)
+        .where(Contact.id.in_([c.id for c in taken]))
+        .values(
+            wave_id=wave.id, state=ContactState.QUEUED, reason="", settled_at=None, due_at=None, tries=Contact.tries + 1
+        )
+    )
+    for left in sorted({c.wave_id for c in taken if c.wave_id is not None}):
+        recount(session, left)
+
+
+def detach(session: Session, wave: Wave, *but: int) -> None:
+    """Give the wave's people, but for these contacts, back to the list, and let their numbers go."""
+    session.execute(
+        update(Contact)
+        .where(Contact.wave_id == wave.id, Contact.id.not_in(but))
+        .values(wave_id=None, state=ContactState.READY, settled_at=None, tries=Contact.tries - 1)
+    )
+    release(session, wave)
+
+
+def release(session: Session, wave: Wave) -> None:
+    session.execute(delete(Reservation).where(Reservation.wave_id == wave.id))
+
+
+def void_wave(session: Session, wave: Wave, words: str, now: datetime) -> None:
+    """A planned wave that must not go as it was cut: its people are ready again."""
+    move_wave(wave, WaveState.VOID, now)
+    wave.words = words
+    detach(session, wave)
+
+
+def unsettled_left(session: Session, wave: Wave) -> int:
+    """How many of its people are not settled yet, counted no further than one more than its lines."""
+    some = select(Contact.id).where(Contact.wave_id == wave.id, Contact.settled_at.is_(None)).limit(wave.lines + 1)
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def finish_if_settled(session: Session, wave: Wave, now: datetime) -> bool:
+    """Finish an accepted wave whose people are all settled; True when it was finished just now."""
+    session.flush()
+    if wave.state != WaveState.ACCEPTED or unsettled_left(session, wave):
+        return False
+    move_wave(wave, WaveState.FINISHED, now)
+    wave.finished_at, wave.next_poll_at = now, None
+    wave.counts = count_states(session, wave.id)
+    release(session, wave)
+    return True
+
+
+def recount(session: Session, wave_id: int) -> None:
+    """Correct the kept counts of a wave that is over, after a late fact or after a later wave took some of its people."""
+    counts = count_states(session, wave_id)
+    over = or_(Wave.counts.is_not(None), Wave.state.in_((WaveState.ABANDONED, WaveState.REFUSED, WaveState.VOID)))
+    session.execute(update(Wave).where(Wave.id == wave_id, over).values(counts=counts))
+
+
+def count_states(session: Session, wave_id: int) -> dict[str, int]:
+    rows = session.execute(
+        select(Contact.state, func.count()).where(Contact.wave_id == wave_id).group_by(Contact.state)
+    )
+    return dict(rows.tuples().all())

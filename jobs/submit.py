@@ -1,0 +1,48 @@
+"""Submit one wave: claim it, commit, POST once, record what came of it. Running this twice is safe, and has to be."""
+
+import logging
+import time
+
+from core.database import writing
+from core.facts import Sent
+from core.submission import Claim, claim, give_back, record
+from jobs.provider import provider
+from jobs.queue import TICK, announce, ring
+from jobs.runtime import now, session_scope, settings, vault
+
+log = logging.getLogger(__name__)
+
+# A process that was frozen between its claim and its POST has lost the right to send: others may have acted meanwhile.
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+def submit(wave_id: int) -> None:
+    """The job. Whatever ends it between the two commits leaves the wave `submitting`, which becomes `unknown`, never sent again."""
+    with session_scope() as session:
+        with writing(session):
+            began = _clock()
+            held = claim(session, wave_id, settings().public_url, vault(), now())
+        if held is None:
+            return
+
+        def still_ours() -> bool:
+            return max(_clock() - began, (now() - held.claimed_at).total_seconds()) < LONGEST_PAUSE_SECONDS
+
+        outcome = provider(session).create_campaign(held.request, may_send=still_ours)
+        log.info("wave %s: %s, status %s", wave_id, outcome.sent, outcome.http_status)
+        with writing(session, patience=30.0):
+            if outcome.sent is Sent.NOT_SENT and not still_ours():
+                give_back(session, held, "Not sent: too long between claiming it and sending it.", now())
+            else:
+                record(session, held, outcome, now())
+    _tell(held)
+
+
+def _tell(held: Claim) -> None:
+    announce(settings().redis_url, held.campaign_id)
+    ring(settings().redis_url, TICK, held.campaign_id)
+
+
+def _clock() -> float:
+    """Seconds that go on while the machine sleeps, where the system has such a clock."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

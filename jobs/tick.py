@@ -1,0 +1,73 @@
+"""The tick: does what is due for a campaign and rings for what follows. Twice does no harm, never only costs time."""
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.database import writing
+from core.dispatch import advance, live_campaigns
+from core.lists import waiting_lists
+from core.models import Lease
+from jobs.queue import ASK, LISTS, SUBMIT, TICK, announce, ring
+from jobs.runtime import now, session_scope, settings, vault
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)
+
+
+def tick(campaign_id: int) -> None:
+    """Look at one campaign now: rung when a wave settles or a person presses a button."""
+    with session_scope() as session:
+        _tick(session, campaign_id)
+
+
+def tick_all() -> None:
+    """Look at every live campaign and at lists that wait for their import; rung every few seconds by the scheduler."""
+    holder = str(uuid.uuid4())
+    with session_scope() as session:
+        if not _lease(session, holder, now()):
+            return
+        try:
+            for campaign_id in live_campaigns(session):
+                _tick_safely(session, campaign_id)
+            for list_id in waiting_lists(session, now()):
+                ring(settings().redis_url, LISTS, list_id)
+        finally:
+            with writing(session):
+                session.execute(update(Lease).where(Lease.name == TICK, Lease.holder == holder).values(until=now()))
+
+
+def _tick(session: Session, campaign_id: int) -> None:
+    with writing(session):
+        round_ = advance(session, campaign_id, vault(), now())
+    redis_url = settings().redis_url
+    for wave_id in round_.submit:
+        ring(redis_url, SUBMIT, wave_id)
+    for wave_id in round_.ask:
+        ring(redis_url, ASK, wave_id)
+    if round_.changed:
+        announce(redis_url, campaign_id)
+
+
+def _tick_safely(session: Session, campaign_id: int) -> None:
+    """One campaign that cannot be looked at must not keep the others waiting."""
+    try:
+        _tick(session, campaign_id)
+    except Exception:
+        log.exception("campaign %s could not be looked at", campaign_id)
+
+
+def _lease(session: Session, holder: str, at: datetime) -> bool:
+    """True for one process at a time; a holder that died lets go by itself."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    with writing(session):
+        session.execute(insert(Lease).values(name=TICK, holder="", until=at).on_conflict_do_nothing())
+        taken = session.execute(
+            update(Lease).where(Lease.name == TICK, Lease.until <= at).values(holder=holder, until=at + LEASE)
+        )
+        return bool(taken.rowcount)  # type: ignore[attr-defined]
