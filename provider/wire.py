@@ -21,6 +21,8 @@ from urllib3.exceptions import HTTPError
 # 64:ff9b::/96 carries an IPv4 address through a NAT64 gateway, private ones included.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+TOO_LATE = "The provider did not answer in time."
+
 # ValueError is here for what neither library turns into its own errors: host names and headers that cannot be encoded.
 TRANSPORT_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 
@@ -84,8 +86,11 @@ class Wire:
             request = requests.Request(method, url, headers={**plain, **headers}, data=body, params=params).prepare()
             response = adapter.send(request, stream=True, timeout=timeouts, verify=self.verify)
             try:
+                if journey.late:
+                    # The standard library takes headers that end in the middle for headers that ended.
+                    return Silence(True, TOO_LATE)
                 answer, whole = _read(response, largest)
-                return Reply(response.status_code, response.headers, answer, whole)
+                return Reply(response.status_code, response.headers, answer, whole and not journey.late)
             finally:
                 response.close()
         except TRANSPORT_ERRORS as error:
@@ -178,7 +183,7 @@ class _Journey:
                 return f"The provider's certificate is not good: {certificate.verify_message}."
             return "No TLS connection to the provider came about." if self.dialled else "The request could not be made."
         if self.late or any(isinstance(each, TimeoutError) or "Timeout" in type(each).__name__ for each in causes):
-            return "The provider did not answer in time."
+            return TOO_LATE
         return "The connection broke after sending had begun."
 
 
