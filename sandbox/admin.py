@@ -85,7 +85,8 @@ def change_keys() -> dict[str, Any]:
 
 @routes.post("/reset")
 def reset() -> dict[str, bool]:
-    the_machine().reset()
+    """`{"settings": true}` forgets the settings too."""
+    the_machine().reset(settings_too=_body().get("settings") is True)
     return {"reset": True}
 
 

@@ -1,6 +1,6 @@
 """All parts of the sandbox, wired together."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import gevent
@@ -40,13 +40,13 @@ class Machine:
         save_settings(self.store, self.settings)
         self.clock.speed_changed()
 
-    def reset(self) -> None:
-        """Forget everything but the settings."""
+    def reset(self, settings_too: bool = False) -> None:
+        """Forget all campaigns, calls, deliveries, tokens and rules; the settings only when asked to."""
         self.player.stop()
         self.sender.stop()
         self.store.forget_everything()
         self.misbehaviour.forget()
-        save_settings(self.store, self.settings)
+        self.change(asdict(Settings()) if settings_too else {})
         self.sender.start()
 
 

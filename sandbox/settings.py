@@ -26,8 +26,8 @@ class Settings:
     username: str = "sandbox"
     password: str = "sandbox"  # noqa: S105 - it guards nothing: no real calls are placed
     static_token: str | None = "sandbox-token"  # noqa: S105
-    access_seconds: float = 24 * 3600
-    refresh_seconds: float = 30 * 24 * 3600
+    access_seconds: float = 24 * 3600.0
+    refresh_seconds: float = 30 * 24 * 3600.0
     monthly_call_limit: int = 1_000_000
 
     def retry_delay(self, failures: int) -> float | None:
