@@ -22,7 +22,7 @@ MOST_BYTES = 100 * 1024 * 1024
 BATCH = 1000
 PAGE = 50
 # An import tells of itself with every batch; one that has been silent for this long was killed.
-SILENT_IMPORT = timedelta(seconds=60)
+SILENT_IMPORT = timedelta(seconds=120)
 WORKING = ("waiting", "importing")
 
 
@@ -205,7 +205,7 @@ def claim_import(session: Session, list_id: int, claim: str, now: datetime) -> b
         .where(ContactList.id == list_id, _is_waiting(now))
         .values(state="importing", import_claim=claim, import_started_at=now, changed_at=now, rows_read=0)
     )
-    return bool(taken.rowcount)
+    return bool(taken.rowcount)  # type: ignore[attr-defined]
 
 
 def still_claimed(session: Session, list_id: int, claim: str, now: datetime, **values: Any) -> bool:
@@ -215,13 +215,14 @@ def still_claimed(session: Session, list_id: int, claim: str, now: datetime, **v
         .where(ContactList.id == list_id, ContactList.import_claim == claim)
         .values(changed_at=now, **values)
     )
-    return bool(told.rowcount)
+    return bool(told.rowcount)  # type: ignore[attr-defined]
 
 
 def drop_rows(session: Session, list_id: int, limit: int = 2 * BATCH) -> int:
     """Remove up to `limit` rows of a list; returns how many. Repeat, each in a transaction of its own, until 0."""
     some = select(Row.id).where(Row.list_id == list_id).limit(limit)
-    return session.execute(delete(Row).where(Row.id.in_(some))).rowcount
+    dropped = session.execute(delete(Row).where(Row.id.in_(some)))
+    return int(dropped.rowcount)  # type: ignore[attr-defined]
 
 
 def store_rows(session: Session, list_id: int, rows: Iterable[JudgedRow]) -> None:

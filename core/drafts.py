@@ -1,0 +1,160 @@
+"""Drafts: a campaign before its launch is a row from its first save; each step is saved by itself, and knows its problems."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core.audit import Actor, note
+from core.errors import Conflict, Invalid, NotFound
+from core.launch import lock_campaign
+from core.lists import lock_list, new_list
+from core.models import Campaign, ContactList
+from core.states import CALLABLE_VERDICTS, CampaignState
+
+WHAT = ("name", "agent_id", "context", "note")
+WHEN = ("start_at", "zone", "lines", "retry_by", "retry_attempts", "retry_gap_minutes", "retry_outcomes", "wave_size")
+FIELDS = {"what": WHAT, "when": WHEN}
+LABELS = {
+    "name": "Name", "agent_id": "Agent", "context": "Context", "note": "Note", "start_at": "Start", "zone": "Time zone",
+    "lines": "Calls at a time", "retry_by": "Who retries", "retry_attempts": "More tries", "retry_gap_minutes": "Gap",
+    "retry_outcomes": "Outcomes to retry", "wave_size": "Wave size",
+}  # fmt: skip
+Problems = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that another tab or person saved differently."""
+
+    field: str
+    label: str
+    stored: Any
+
+
+class ChangedMeanwhile(Conflict):
+    """The step was saved elsewhere since this form was shown; `changes` says where the two differ."""
+
+    def __init__(self, changes: list[Change]):
+        super().__init__("This draft was changed in another tab or by another person since you opened it.")
+        self.changes = changes
+
+
+def create_draft(session: Session, actor: Actor, now: datetime, **values: Any) -> Campaign:
+    """A new draft with an empty list. `values` are columns of Campaign."""
+    campaign = Campaign(
+        created_at=now, created_by=actor.name, created_by_id=actor.person_id, api_token_id=actor.api_token_id,
+        state=CampaignState.DRAFT.value, state_since=now, **{"name": default_name(now), **values},
+    )  # fmt: skip
+    session.add(campaign)
+    session.flush()
+    new_list(session, campaign, now)
+    note(session, actor, "campaign.create", "campaign", campaign.id, now, summary=f"{actor.name} began this draft.")
+    return campaign
+
+
+def default_name(now: datetime) -> str:
+    return f"Campaign of {now.day} {now:%b}"
+
+
+def get_draft(session: Session, campaign_id: int) -> Campaign:
+    """The draft to look at. NotFound; Conflict once it is launched."""
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None:
+        raise NotFound("There is no such campaign.")
+    _require_draft(campaign)
+    return campaign
+
+
+def _require_draft(campaign: Campaign) -> None:
+    if campaign.state != CampaignState.DRAFT:
+        raise Conflict(f"This campaign was already launched by {campaign.launched_by or 'somebody'}.")
+
+
+def fingerprint(campaign: Campaign, step: str) -> str:
+    """What a form says that it saw: the same as long as the step's fields are the same."""
+    values = {name: getattr(campaign, name) for name in FIELDS[step]}
+    return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def save_step(session: Session, campaign_id: int, step: str, values: Mapping[str, Any], seen: str) -> Campaign:
+    """Write one step's fields. ChangedMeanwhile when the stored ones are neither what the form saw nor what it says now."""
+    campaign = lock_campaign(session, campaign_id)
+    _require_draft(campaign)
+    different = [name for name in FIELDS[step] if name in values and getattr(campaign, name) != values[name]]
+    if not different:
+        return campaign
+    if seen != fingerprint(campaign, step):
+        raise ChangedMeanwhile([Change(name, LABELS[name], getattr(campaign, name)) for name in different])
+    for name in different:
+        setattr(campaign, name, values[name])
+    campaign.version += 1
+    session.flush()
+    return campaign
+
+
+def delete_draft(session: Session, campaign_id: int, actor: Actor, now: datetime) -> str | None:
+    """Remove a draft whose rows are gone already (core.lists.drop_rows); returns the stored name of its file."""
+    contact_list = lock_list(session, campaign_id)
+    campaign = session.get_one(Campaign, campaign_id)
+    stored_as = contact_list.stored_as
+    note(session, actor, "campaign.delete", "campaign", campaign_id, now, summary=f"{actor.name} deleted a draft.",
+         before={"name": campaign.name})  # fmt: skip
+    session.execute(delete(ContactList).where(ContactList.id == contact_list.id))
+    session.execute(delete(Campaign).where(Campaign.id == campaign_id))
+    return stored_as
+
+
+def problems(session: Session, campaign: Campaign, now: datetime) -> Problems:
+    """What keeps this draft from being launched: sentences for each step that has a form."""
+    contact_list = session.scalar(select(ContactList).where(ContactList.campaign_id == campaign.id))
+    return {"what": _what_problems(campaign), "who": _who_problems(contact_list), "when": _when_problems(campaign, now)}
+
+
+def _what_problems(campaign: Campaign) -> list[str]:
+    found = []
+    if not campaign.name.strip():
+        found.append("Give the campaign a name.")
+    if campaign.agent_id is None:
+        found.append("Choose the agent that makes the calls.")
+    return found
+
+
+def _who_problems(contact_list: ContactList | None) -> list[str]:
+    if contact_list is None or contact_list.state == "empty":
+        return ["Upload or paste the people to call."]
+    if contact_list.state == "failed":
+        return [contact_list.problem or "The list could not be read."]
+    if contact_list.state != "ready":
+        return ["The list is still being imported."]
+    return [] if callable_count(contact_list) else ["Nobody on this list can be called."]
+
+
+def _when_problems(campaign: Campaign, now: datetime) -> list[str]:
+    found = []
+    if campaign.start_at is not None and campaign.start_at <= now:
+        found.append("The start time has passed: choose a later one, or start now.")
+    if not 1 <= campaign.lines <= 10:
+        found.append("Calls at a time must be between 1 and 10.")
+    return found
+
+
+def callable_count(contact_list: ContactList) -> int:
+    """How many people a launch would call."""
+    return sum(int(contact_list.counts.get(verdict, 0)) for verdict in CALLABLE_VERDICTS)
+
+
+def check_launch(session: Session, campaign_id: int, now: datetime) -> None:
+    """Refuse a launch that has problems; what two clicks at once do to it is decided by core.launch."""
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None:
+        raise NotFound("There is no such campaign.")
+    _require_draft(campaign)
+    found = [sentence for sentences in problems(session, campaign, now).values() for sentence in sentences]
+    if found:
+        raise Invalid(found[0])

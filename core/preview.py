@@ -1,0 +1,129 @@
+"""What a launch would do, told beforehand: people, waves, length, samples, missing variables, the first request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.drafts import callable_count
+from core.launch import variables_of
+from core.models import Campaign, ContactList, Row
+from core.requests import TargetRequest, WavePlan, build_request, wave_plan
+from core.schedule import expected_length
+from core.states import CALLABLE_VERDICTS, RowVerdict
+
+MASK = "put in at the POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The side of every step. `ends_from` and `ends_to` are None while nobody is to be called."""
+
+    people: int
+    excluded: int
+    plan: WavePlan
+    low: timedelta
+    high: timedelta
+    ends_from: datetime | None
+    ends_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One person with the variables that the agent will be given."""
+
+    row_number: int
+    number: str
+    caller_id: str | None
+    context: dict[str, Any]
+    is_emptiest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A variable that the agent's script needs and `people` would be called without; `column` says that no column gives it."""
+
+    name: str
+    people: int
+    column: bool
+
+
+def summary_of(campaign: Campaign, contact_list: ContactList, now: datetime) -> Summary:
+    people = callable_count(contact_list)
+    low, high = expected_length(campaign, people)
+    start = max(campaign.start_at or now, now)
+    plan = wave_plan(campaign.wave_size, people)
+    excluded = sum(int(count) for count in contact_list.counts.values()) - people
+    return Summary(people, excluded, plan, low, high, start + low if people else None, start + high if people else None)
+
+
+def exclusions(contact_list: ContactList) -> list[tuple[RowVerdict, int]]:
+    """Who will not be called, by verdict; only those that there are."""
+    barred = [verdict for verdict in RowVerdict if verdict not in CALLABLE_VERDICTS]
+    return [(verdict, count) for verdict in barred if (count := int(contact_list.counts.get(verdict, 0)))]
+
+
+def samples(session: Session, campaign: Campaign, contact_list: ContactList, count: int = 3) -> list[Sample]:
+    """The emptiest callable row first, then the first ones of the list."""
+    emptiest = contact_list.reading.get("emptiest")
+    rows = _callable_rows(session, contact_list, count)
+    if emptiest is not None:
+        first = session.scalar(select(Row).where(Row.list_id == contact_list.id, Row.row_number == emptiest))
+        rows = [row for row in (first, *(row for row in rows if row.row_number != emptiest)) if row][:count]
+    names = variable_columns(contact_list)
+    return [
+        Sample(row.row_number, row.number or "", row.caller_id, {**campaign.context, **variables_of(row.cells, names)},
+               row.row_number == emptiest)
+        for row in rows
+    ]  # fmt: skip
+
+
+def _callable_rows(session: Session, contact_list: ContactList, count: int) -> list[Row]:
+    query = (
+        select(Row)
+        .where(Row.list_id == contact_list.id, Row.verdict.in_(CALLABLE_VERDICTS))
+        .order_by(Row.row_number)
+        .limit(count)
+    )
+    return list(session.scalars(query))
+
+
+def variable_columns(contact_list: ContactList) -> dict[str, int]:
+    variables = contact_list.mapping.get("variables") or {}
+    return {name: column for name, column in variables.items() if column is not None}
+
+
+def missing_variables(campaign: Campaign, contact_list: ContactList) -> list[Gap]:
+    """The agent's variables that some people would be called without, the widest gap first."""
+    needed: Sequence[str] = campaign.agent.variables if campaign.agent else []
+    people, columns = callable_count(contact_list), variable_columns(contact_list)
+    empty = contact_list.reading.get("gaps") or {}
+    gaps = []
+    for name in needed:
+        if name in columns:
+            without = int(empty.get(str(columns[name]), 0))
+        else:
+            without = 0 if campaign.context.get(name) else people
+        if without:
+            gaps.append(Gap(name, without, column=name in columns))
+    return sorted(gaps, key=lambda gap: -gap.people)
+
+
+def first_request(
+    session: Session, campaign: Campaign, contact_list: ContactList, people: int
+) -> dict[str, Any] | None:
+    """The exact request of the first wave, its secrets and references masked; None while it cannot be made."""
+    if campaign.agent is None or not people:
+        return None
+    plan = wave_plan(campaign.wave_size, people)
+    names = variable_columns(contact_list)
+    targets = [
+        TargetRequest(row.number or "", MASK, row.caller_id, variables_of(row.cells, names))
+        for row in _callable_rows(session, contact_list, plan.size)
+    ]
+    lines = min(campaign.lines, len(targets))
+    request = build_request(campaign, targets, ordinal=1, waves=plan.waves, lines=lines)
+    return {**request, "webhook_url": MASK, "webhook_secret": MASK}
