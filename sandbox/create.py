@@ -76,7 +76,8 @@ def _accept(machine: Machine, post: Post, wanted: CampaignRequest, body: dict[st
     _conclude(machine, post, status)
     machine.store.write()
     machine.player.play(campaign)
-    if machine.misbehaviour.take("webhook_before_answer", campaign.name, campaign.own_rules) is not None:
+    first = machine.misbehaviour.take("webhook_before_answer", campaign.name, campaign.own_rules)
+    if first is not None and campaign.webhook_url:
         _wait_for_a_webhook(machine, campaign)
     return answer_after(*after, answer) if after else (answer, 201)
 

@@ -1,7 +1,6 @@
 """Webhook events: what they say, and what goes wrong with them when that was asked for."""
 
 import json
-import random
 import time
 import uuid
 from typing import Any
@@ -136,7 +135,9 @@ class Events:
         if (duplicate := self._asked(campaign, "duplicate_webhooks")) is not None:
             copies = max(2, int(duplicate.get("copies", 2)))
         for _ in range(copies):
-            delay = wait + (random.uniform(0, shuffle.get("seconds", 0.5)) if shuffle is not None else 0)
+            delay = wait + (
+                self.misbehaviour.random.uniform(0, shuffle.get("seconds", 0.5)) if shuffle is not None else 0
+            )
             self.store.add_delivery(
                 Delivery(
                     id=self.store.next_id(Delivery),

@@ -2,7 +2,8 @@
 
 A rule comes from `POST /admin/misbehave` or from a request's own `context["sandbox"]`, for example
 `{"sandbox": {"refuse": {"targets": [0, 3], "times": 1}, "duplicate_webhooks": true, "signature_form": "stripe"}}`.
-`times` limits how often a rule applies, `chance` (0 to 1, seeded) how likely; both may be left out.
+`times` limits how often a rule applies, `chance` (0 to 1, seeded) how likely; both may be left out. `retry_after` is put
+into the header as it is: seconds or an HTTP date.
 """
 
 import random
@@ -54,7 +55,7 @@ AFTER_ACCEPTING = (
     "close_after_accept",
 )
 COMMON = ("times", "chance", "on", "campaign_name_contains")
-NUMBERS = ("times", "seconds", "interval", "copies", "retry_after", "status")
+NUMBERS = ("times", "seconds", "interval", "copies", "status")
 NOTE = "misbehaviour"
 
 

@@ -1,5 +1,6 @@
 """What an operator may change while the sandbox runs; kept over its restart."""
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -53,7 +54,7 @@ CHECKS = {
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _fits(value: Any, default: Any) -> bool:

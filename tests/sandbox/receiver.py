@@ -1,5 +1,7 @@
 """A webhook receiver on loopback that keeps what it gets and answers what it is told."""
 
+import hashlib
+import hmac
 import json
 import threading
 import time
@@ -9,6 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 SECRET = "campaign-secret-0123456789"
+
+
+def signature(message: bytes, secret: str = SECRET) -> str:
+    """Hex HMAC-SHA256, computed here so that no mistake is shared with the sandbox."""
+    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sandbox.receiver import SECRET, Receiver
-from tests.sandbox.test_sandbox_webhooks import signature
+from tests.sandbox.receiver import SECRET, Receiver, signature
 from tests.sandbox_process import SandboxProcess, campaign_request, wait_until
 
 

@@ -1,8 +1,6 @@
 """The sandbox's webhooks: what they say, in which order, how they are signed, how often they are tried."""
 
 import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Callable
 from email.message import Message
@@ -10,12 +8,8 @@ from email.message import Message
 import pytest
 from standardwebhooks import Webhook
 
-from tests.sandbox.receiver import SECRET, Received, Receiver
+from tests.sandbox.receiver import SECRET, Received, Receiver, signature
 from tests.sandbox_process import SandboxProcess, wait_until
-
-
-def signature(message: bytes, secret: str = SECRET) -> str:
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
 
 
 def one_event(sandbox: SandboxProcess, receiver: Receiver, form: str, secret: str = SECRET) -> Received:
