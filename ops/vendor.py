@@ -48,7 +48,9 @@ def fetch(package: Package, workspace: Path) -> Path:
 def checksums(vendor: Path) -> str:
     """One `sha256  path` line for each vendored file, in the form that `sha256sum --check` reads."""
     files = sorted(path for path in vendor.rglob("*") if path.is_file() and path.name != CHECKSUMS)
-    lines = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(vendor).as_posix()}" for path in files)
+    lines = (
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(vendor).as_posix()}" for path in files
+    )
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -55,6 +55,7 @@
   };
 
   const showLive = (element, now) => {
+    if (!document.querySelector("[data-live-url]")) return; // A page that is not live keeps the server's words.
     const [words, tone] = liveness(element, now);
     say(element.querySelector(".live-words"), words);
     element.className = `live-dot js-live tone-${tone}`;

@@ -7,6 +7,7 @@
   if (!page) return;
 
   const STALE = 35_000; // Two heartbeats and a little.
+  const FIRST_WORD = 10_000; // A stream begins with a snapshot; without one, something between us holds it back.
   const ASLEEP = 20_000;
   const POLL = 5_000;
   const STREAM_AGAIN = 60_000;
@@ -122,9 +123,9 @@
   // A connection can die without a word: the sleep of a laptop, a proxy that forgot us.
   setInterval(() => {
     const now = Date.now();
-    if (document.visibilityState === "hidden" || now - heardAt <= STALE) return;
-    show("reconnecting");
-    if (source && now - triedAt > STALE) failed();
+    if (document.visibilityState === "hidden") return;
+    if (now - heardAt > STALE) show("reconnecting");
+    if (source && now - Math.max(heardAt, triedAt) > (heardAt > triedAt ? STALE : FIRST_WORD)) failed();
   }, 1_000);
 
   const wake = () => {

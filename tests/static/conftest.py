@@ -9,11 +9,20 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask, flash, redirect, render_template, request
 from jinja2 import ChoiceLoader, FileSystemLoader
+from live_server import stream_door
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
-from wtforms import BooleanField, FileField, Form, RadioField, SelectField, StringField, TextAreaField, validators
-
-from live_server import stream_door
+from wtforms import (
+    BooleanField,
+    FileField,
+    Form,
+    RadioField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    TextAreaField,
+    validators,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 POLICY = (
@@ -24,14 +33,16 @@ COUNTS = {
     "answered": 214, "voicemail": 96, "no_answer": 121, "busy": 31, "declined": 22, "failed": 17, "unclear": 4, "no_news": 9,
     "dialling": 6, "submitted": 42, "queued": 40, "ready": 173, "excluded": 37, "cancelled": 0,
 }  # fmt: skip
+AGENTS = [SelectChoice("", "Choose an agent"), SelectChoice("1", "Renewals, friendly")]
+RETRIES = [SelectChoice("us", "Callboard, inside calling hours"), SelectChoice("they", "The provider chooses when")]
 
 
 class GalleryForm(Form):
     name = StringField("Name", [validators.InputRequired(), validators.Length(max=255)], default="Spring renewals")
-    agent = SelectField("Agent", choices=[("", "Choose an agent"), ("1", "Renewals, friendly")], validators=[validators.InputRequired()])
+    agent = SelectField("Agent", [validators.InputRequired()], choices=AGENTS)
     note = TextAreaField("Note", [validators.Length(max=2000)])
     file = FileField("List")
-    retry = RadioField("Who retries", choices=[("us", "Callboard, inside calling hours"), ("they", "The provider chooses when")], default="us")
+    retry = RadioField("Who retries", choices=RETRIES, default="us")
     sure = BooleanField("Yes, call these 812 people", [validators.InputRequired("Tick this to launch")])
 
 
@@ -41,7 +52,9 @@ def make_gallery() -> Flask:
     app.jinja_loader = ChoiceLoader([FileSystemLoader(ROOT / "templates"), FileSystemLoader(Path(__file__).parent)])
     app.config["posts"] = []
     person = SimpleNamespace(email="ada@example.com", name="Ada Byron", role="launcher")
-    app.context_processor(lambda: {"current_person": person, "sandbox": True, "csrf_token": lambda: "token-of-the-test"})
+    app.context_processor(
+        lambda: {"current_person": person, "sandbox": True, "csrf_token": lambda: "token-of-the-test"}
+    )
     for endpoint in ("campaigns.index", "compose.new", "inbox.index", "agents.index", "auth.sign_out"):
         app.add_url_rule("/" + endpoint.replace(".", "/"), endpoint, lambda: "", methods=["GET", "POST"])
 
@@ -49,7 +62,7 @@ def make_gallery() -> Flask:
     def gallery() -> str:
         form = GalleryForm(data={"name": "Spring renewals", "agent": ""})
         form.validate()
-        return render_template("gallery.html.j2", now=datetime.now(UTC), counts=COUNTS, form=form)
+        return render_template("gallery.html", now=datetime.now(UTC), counts=COUNTS, form=form)
 
     @app.get("/error/<int:code>")
     def error(code: int) -> str:
@@ -103,7 +116,12 @@ def screen(chromium: Browser) -> Iterator[Page]:
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda line: problems.append(line.text) if line.type == "error" and "Failed to load resource" not in line.text else None)
+    page.on(
+        "console",
+        lambda line: (
+            problems.append(line.text) if line.type == "error" and "Failed to load resource" not in line.text else None
+        ),
+    )
     yield page
     context.close()
     assert problems == []

@@ -5,11 +5,16 @@ from queue import Queue
 
 from flask import Flask, Response, render_template_string, request
 
-PAGE = """{% extends "base.html" %}{% block title %}Live{% endblock %}{% block content %}
-<section id="live" data-live-url="/stream" {% if request.args.get("poll", "yes") == "yes" %}data-poll-url="/poll"{% endif %}>
+BOX = '<div id="box"><p id="number">{}</p><input id="typed"><details id="more"><summary>More</summary>text</details></div>'
+PAGE = (
+    """{% extends "base.html" %}{% block title %}Live{% endblock %}{% block content %}
+<section id="live" data-live-url="/stream" data-poll-url="/poll">
   {{ ui.live_dot(None) }}
-  <div id="box"><p id="number">1</p><input id="typed" aria-label="typed"><details id="more"><summary>More</summary>text</details></div>
+  """
+    + BOX.format(1)
+    + """
 </section>{% endblock %}"""
+)
 
 
 def event(name: str, data: object) -> str:
