@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.models import Attempt, AuditEntry, Campaign, Contact, Delivery, Wave
+from core.models import AuditEntry, Campaign, Contact, Delivery, Wave
 from core.states import ContactState
 
 OUTCOMES = (
@@ -23,20 +23,21 @@ class Progress:
     total: int
 
     def of(self, *states: ContactState) -> int:
-        return sum(self.counts.get(state, 0) for state in states)
+        return sum(self.counts[state] for state in states)
 
     @property
     def waiting(self) -> int:
         return self.of(ContactState.READY, ContactState.QUEUED)
 
     @property
-    def reached_or_not(self) -> int:
-        """Contacts with an outcome."""
-        return self.of(*OUTCOMES, ContactState.NO_NEWS)
+    def dialled(self) -> int:
+        """Contacts with an outcome of a call."""
+        return self.of(*OUTCOMES)
 
     @property
-    def dialled(self) -> int:
-        return self.of(*OUTCOMES)
+    def done(self) -> int:
+        """Contacts that nothing more is expected of for now."""
+        return self.dialled + self.of(ContactState.NO_NEWS, ContactState.EXCLUDED, ContactState.CANCELLED)
 
     @property
     def pick_up(self) -> float | None:
@@ -45,51 +46,82 @@ class Progress:
 
     @property
     def completion(self) -> float | None:
-        """Contacts that need no further call for now ÷ contacts, 0..1."""
-        done = self.reached_or_not + self.of(ContactState.EXCLUDED, ContactState.CANCELLED)
-        return done / self.total if self.total else None
+        """Done ÷ contacts, 0..1."""
+        return self.done / self.total if self.total else None
 
 
 def progress(session: Session, campaign: Campaign) -> Progress:
-    """Sums over waves that are over, one grouped count over those that are not, and the rest is ready."""
+    """Sums over waves that are over, one grouped count over those that are not; whoever is in no wave and not set aside is ready."""
     counts = dict.fromkeys(map(str, ContactState), 0)
-    open_waves = []
-    for wave_id, kept, excluded in session.execute(
-        select(Wave.id, Wave.counts, Wave.excluded).where(Wave.campaign_id == campaign.id)
-    ):
-        counts[ContactState.EXCLUDED] += excluded
-        if kept is None:
-            open_waves.append(wave_id)
-        for state, count in (kept or {}).items():
-            counts[state] += count
-    if open_waves:
-        for state, count in session.execute(
+    waves = session.execute(select(Wave.id, Wave.counts, Wave.excluded).where(Wave.campaign_id == campaign.id)).all()
+    counts[ContactState.EXCLUDED] = campaign.excluded_at_launch + sum(wave.excluded for wave in waves)
+    counts[ContactState.CANCELLED] = campaign.cancelled
+    for kept in (wave.counts for wave in waves if wave.counts):
+        _add(counts, kept)
+    if open_waves := [wave.id for wave in waves if wave.counts is None]:
+        rows = session.execute(
             select(Contact.state, func.count()).where(Contact.wave_id.in_(open_waves)).group_by(Contact.state)
-        ):
-            counts[state] += count
-    counts[ContactState.EXCLUDED] += campaign.excluded_at_launch
-    counts[ContactState.CANCELLED] += campaign.cancelled
+        )
+        _add(counts, dict(rows.tuples().all()))
     counts[ContactState.READY] = campaign.size - sum(counts.values())
     return Progress(counts, campaign.size)
 
 
+def _add(counts: dict[str, int], more: dict[str, int]) -> None:
+    for state, count in more.items():
+        counts[state] += count
+
+
+def wave_counts(session: Session, wave: Wave) -> dict[str, int]:
+    """One wave's people by state: kept, or counted while it is open."""
+    if wave.counts is not None:
+        return wave.counts
+    rows = session.execute(
+        select(Contact.state, func.count()).where(Contact.wave_id == wave.id).group_by(Contact.state)
+    )
+    return dict(rows.tuples().all())
+
+
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    """One line of the feed, in plain words; `tone` is ok, bad or quiet."""
+    """One line of the feed in plain words; `tone` is good, bad or neutral. `number` is whole: the page masks it."""
 
     at: datetime
     words: str
     tone: str
+    number: str | None = None
     delivery_id: int | None = None
 
 
+_TONES = {
+    "applied": "good",
+    "late": "good",
+    "bad_signature": "bad",
+    "stale": "bad",
+    "unreadable": "bad",
+    "unmatched": "bad",
+}
+_REFUSED = {
+    "bad_signature": "A delivery with a wrong or missing signature was refused.",
+    "stale": "A delivery with a right signature but a wrong time was refused.",
+    "unreadable": "A genuine delivery could not be read; it is kept.",
+    "unmatched": "A delivery about somebody who is not in its wave; it is kept.",
+}
+
+
 def feed(session: Session, campaign_id: int, most: int = 20) -> list[FeedLine]:
-    """What happened lately: deliveries and what people did, newest first. Numbers are left to the caller to mask: see Delivery."""
+    """What happened lately, newest first: deliveries that moved something or were refused, and what people did."""
+    told = select(
+        Delivery.id,
+        Delivery.received_at,
+        Delivery.event,
+        Delivery.status,
+        Delivery.verdict,
+        Delivery.number,
+        Delivery.note,
+    )
     deliveries = session.execute(
-        select(Delivery.id, Delivery.received_at, Delivery.event, Delivery.status, Delivery.verdict, Delivery.note)
-        .where(Delivery.campaign_id == campaign_id)
-        .order_by(Delivery.id.desc())
-        .limit(most)
+        told.where(Delivery.campaign_id == campaign_id).order_by(Delivery.id.desc()).limit(most)
     )
     entries = session.execute(
         select(AuditEntry.at, AuditEntry.summary)
@@ -98,39 +130,23 @@ def feed(session: Session, campaign_id: int, most: int = 20) -> list[FeedLine]:
         .limit(most)
     )
     lines = [
-        FeedLine(d.received_at, _words(d.event, d.status, d.verdict, d.note), _tone(d.verdict), d.id)
+        FeedLine(
+            d.received_at,
+            _words(d.event, d.status, d.verdict, d.note),
+            _TONES.get(d.verdict, "neutral"),
+            d.number,
+            d.id,
+        )
         for d in deliveries
     ]
-    lines += [FeedLine(e.at, e.summary, "quiet") for e in entries]
+    lines += [FeedLine(entry.at, entry.summary, "neutral") for entry in entries]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:most]
 
 
 def _words(event: str | None, status: str | None, verdict: str, words: str) -> str:
-    if verdict == "bad_signature":
-        return "A delivery with a wrong or missing signature was refused."
-    if verdict == "stale":
-        return "A delivery with a right signature but a wrong time was refused."
-    said = (status or event or "a report").replace("_", " ")
-    return (
-        f"{said.capitalize()}."
-        if verdict == "applied" and not words
-        else f"{said.capitalize()}: {verdict.replace('_', ' ')}. {words}".strip()
-    )
-
-
-def _tone(verdict: str) -> str:
-    return {"applied": "ok", "bad_signature": "bad", "stale": "bad", "unreadable": "bad", "unmatched": "bad"}.get(
-        verdict, "quiet"
-    )
-
-
-def attempt_count(session: Session, campaign_id: int) -> int:
-    """All dials of a campaign; counted over its contacts' own column, apart from contacts."""
-    query = select(func.coalesce(func.sum(Contact.attempts), 0)).where(Contact.campaign_id == campaign_id)
-    return session.scalar(query) or 0
-
-
-def contact_attempts(session: Session, contact_id: int) -> list[Attempt]:
-    """The attempts of one contact in time order."""
-    attempts = session.scalars(select(Attempt).where(Attempt.contact_id == contact_id))
-    return sorted(attempts, key=lambda a: (a.started_at or a.first_seen_at, a.call_id))
+    if verdict in _REFUSED:
+        return _REFUSED[verdict]
+    said = (status or event or "report").replace("_", " ").replace(".", " ")
+    if verdict == "applied" and status:
+        return said.capitalize()
+    return f"{said.capitalize()}: {words or 'known already'}"

@@ -1,0 +1,180 @@
+"""The door to launched campaigns: the list, the page of one, its people and waves, and what only a person may decide."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from blueprints import security, viewing
+from blueprints.database import db, writing
+from blueprints.forms import PlainForm, SendAgainForm
+from blueprints.runtime import now, redis_url
+from blueprints.security import needs
+from core import decisions, lookups
+from core.asking import disagrees
+from core.models import Campaign, Wave
+from core.progress import Progress, feed, progress, wave_counts
+from core.requests import wave_plan
+from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState, WaveState
+from jobs.queue import TICK, announce, ring
+
+bp = Blueprint("campaigns", __name__, url_prefix="/campaigns")
+
+SHOWN = {"live": LIVE_CAMPAIGNS, "drafts": (CampaignState.DRAFT,), "ended": ENDED_CAMPAIGNS}
+FRAGMENTS = ("head", "numbers", "waves", "feed")
+
+
+@dataclass(frozen=True)
+class CampaignView:
+    """Everything that the live part of a campaign's page shows; one function builds it for the page and for the stream."""
+
+    campaign: Campaign
+    progress: Progress
+    waves: list[tuple[Wave, dict[str, int], bool]]
+    planned_waves: int
+    feed: list[Any]
+    last_event_at: datetime | None
+    tone: str
+    masked: bool
+
+
+@bp.get("/")
+@needs("viewer")
+def index() -> ResponseReturnValue:
+    shown = request.args.get("show", "all")
+    search = request.args.get("q", "").strip()[:255]
+    page = lookups.campaigns_page(db.session(), SHOWN.get(shown, ()), search, request.args.get("before", type=int))
+    rows = board_rows(db.session(), page.rows)
+    template = "campaigns/_rows.html" if request.args.get("fragment") == "rows" else "campaigns/index.html"
+    return render_template(template, page=page, rows=rows, shown=shown, search=search)
+
+
+def board_rows(session: Session, campaigns: Any) -> list[tuple[Campaign, Progress | None]]:
+    """Each campaign with its numbers; a draft has none yet."""
+    return [(one, progress(session, one) if one.state != CampaignState.DRAFT else None) for one in campaigns]
+
+
+@bp.get("/<int:campaign_id>")
+@needs("viewer")
+def show(campaign_id: int) -> ResponseReturnValue:
+    campaign = lookups.find_campaign(db.session(), campaign_id)
+    if campaign.state == CampaignState.DRAFT:
+        return redirect(url_for("compose.what", campaign_id=campaign_id), 303)
+    view = campaign_view(db.session(), campaign, viewing.sees_masked())
+    return render_template("campaigns/show.html", view=view, campaign=campaign, **_contacts(campaign_id))
+
+
+@bp.get("/<int:campaign_id>/contacts")
+@needs("viewer")
+def contacts(campaign_id: int) -> ResponseReturnValue:
+    """The table alone, for the page that is open; without htmx, the page itself."""
+    campaign = lookups.find_campaign(db.session(), campaign_id)
+    if not request.htmx:
+        return redirect(url_for("campaigns.show", campaign_id=campaign_id, **request.args.to_dict()), 303)
+    return render_template("campaigns/_contacts.html", campaign=campaign, **_contacts(campaign_id))
+
+
+def _contacts(campaign_id: int) -> dict[str, Any]:
+    asked = request.args.get("state")
+    state = ContactState(asked) if asked in set(ContactState) else None
+    after = request.args.get("after", type=int)
+    page = lookups.contacts_page(db.session(), campaign_id, state, after)
+    return {"page": page, "state": state, "after": after, "masked": viewing.sees_masked()}
+
+
+def campaign_view(session: Session, campaign: Campaign, masked: bool) -> CampaignView:
+    waves = [
+        (wave, wave_counts(session, wave), wave.state == WaveState.ACCEPTED and disagrees(session, wave))
+        for wave in lookups.waves_of(session, campaign.id)
+    ]
+    planned = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).waves
+    return CampaignView(
+        campaign, progress(session, campaign), waves, max(planned, len(waves)), feed(session, campaign.id),
+        lookups.last_event_at(session, campaign.id), _tone(campaign, [wave for wave, _, _ in waves]), masked,
+    )  # fmt: skip
+
+
+def _tone(campaign: Campaign, waves: list[Wave]) -> str:
+    """The colour of the sentence: does somebody have to do something?"""
+    if campaign.hold or campaign.alarm or any(wave.state == WaveState.NEEDS_PERSON for wave in waves):
+        return "bad"
+    if campaign.state in (CampaignState.PAUSED, CampaignState.STOPPING) or any(
+        w.state == WaveState.UNKNOWN for w in waves
+    ):
+        return "warn"
+    return {CampaignState.COMPLETED: "good", CampaignState.RUNNING: "info"}.get(
+        CampaignState(campaign.state), "neutral"
+    )
+
+
+@bp.get("/<int:campaign_id>/contacts/<int:contact_id>")
+@needs("viewer")
+def contact(campaign_id: int, contact_id: int) -> ResponseReturnValue:
+    campaign = lookups.find_campaign(db.session(), campaign_id)
+    person = lookups.find_contact(db.session(), campaign_id, contact_id)
+    return render_template(
+        "campaigns/contact.html", campaign=campaign, contact=person, masked=viewing.sees_masked(),
+        attempts=lookups.attempts_of(db.session(), contact_id), deliveries=lookups.deliveries_of(db.session(), contact_id),
+    )  # fmt: skip
+
+
+@bp.get("/<int:campaign_id>/waves/<int:ordinal>")
+@needs("viewer")
+def wave(campaign_id: int, ordinal: int) -> ResponseReturnValue:
+    return _wave_page(lookups.find_wave(db.session(), campaign_id, ordinal), SendAgainForm())
+
+
+def _wave_page(wave: Wave, form: SendAgainForm, status: int = 200) -> ResponseReturnValue:
+    return render_template(
+        "campaigns/wave.html", wave=wave, campaign=wave.campaign, counts=wave_counts(db.session(), wave), form=form,
+        plain_form=PlainForm(), masked=viewing.sees_masked(), may_decide=viewing.may("launcher"),
+    ), status  # fmt: skip
+
+
+@bp.post("/<int:campaign_id>/waves/<int:ordinal>/it-was-sent")
+@needs("launcher")
+def it_was_sent(campaign_id: int, ordinal: int) -> ResponseReturnValue:
+    found = lookups.find_wave(db.session(), campaign_id, ordinal)
+    with writing() as session:
+        decisions.it_was_sent(session, found.id, security.actor(), now())
+    return _decided(campaign_id, f"Wave {ordinal} counts as sent; its people are waited for.")
+
+
+@bp.post("/<int:campaign_id>/waves/<int:ordinal>/send-again")
+@needs("launcher")
+def send_again(campaign_id: int, ordinal: int) -> ResponseReturnValue:
+    found = lookups.find_wave(db.session(), campaign_id, ordinal)
+    form = SendAgainForm()
+    if form.validate_on_submit() and form.typed.data != found.size:
+        form.typed.errors = [f"Type {found.size} to confirm that these people may be called again."]
+    if form.errors:
+        return _wave_page(found, form, 422)
+    with writing() as session:
+        decisions.send_again(session, found.id, form.typed.data, security.actor(), now())
+    return _decided(campaign_id, f"The people of wave {ordinal} are back on the list.")
+
+
+@bp.post("/<int:campaign_id>/try-again")
+@needs("launcher")
+def try_again(campaign_id: int) -> ResponseReturnValue:
+    with writing() as session:
+        decisions.try_again(session, campaign_id, security.actor(), now())
+    return _decided(campaign_id, "The next wave is tried again.")
+
+
+@bp.post("/<int:campaign_id>/leave-out")
+@needs("launcher")
+def leave_out(campaign_id: int) -> ResponseReturnValue:
+    with writing() as session:
+        people = decisions.leave_out(session, campaign_id, security.actor(), now())
+    return _decided(campaign_id, f"{people:,} people are left out.")
+
+
+def _decided(campaign_id: int, words: str) -> ResponseReturnValue:
+    ring(redis_url(), TICK, campaign_id)
+    announce(redis_url(), campaign_id)
+    flash(words, "success")
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id), 303)

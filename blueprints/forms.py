@@ -1,0 +1,13 @@
+"""Forms that more than one door uses, or that are too small for a file of their own."""
+
+from flask_wtf import FlaskForm
+from wtforms import IntegerField
+from wtforms.validators import InputRequired
+
+
+class PlainForm(FlaskForm):
+    """A button: nothing but the token that proves the click came from our page."""
+
+
+class SendAgainForm(FlaskForm):
+    typed = IntegerField("Number of people, as a confirmation", [InputRequired("Type the number of people.")])

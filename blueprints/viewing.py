@@ -1,0 +1,41 @@
+"""Who looks, and how much of a number they see."""
+
+from collections.abc import Callable
+
+from flask import Flask, current_app, request
+
+from blueprints.database import db
+from blueprints.runtime import now
+from blueprints.security import cookie_name, current_person
+from core import sign_ins
+from core.shown_numbers import grouped, masked
+
+
+def init_app(app: Flask) -> None:
+    app.template_filter("phone")(shown_number)
+
+
+def may(role: str) -> bool:
+    """May whoever looks at this page act as this role?"""
+    person = current_person()
+    return person is not None and person.may(role)
+
+
+def sees_masked() -> bool:
+    """Viewers see that a number is the same one, not whose it is."""
+    return not may("composer")
+
+
+def shown_number(number: str, hidden: bool = False) -> str:
+    return masked(number) if hidden else grouped(number)
+
+
+def stream_guard() -> Callable[[], bool]:
+    """A question for later, when the request is long over: is its sign-in still good? Holds no database session between asks."""
+    app, token = current_app._get_current_object(), request.cookies.get(cookie_name(), "")  # type: ignore[attr-defined]
+
+    def still_signed_in() -> bool:
+        with app.app_context():
+            return sign_ins.find_sign_in(db.session(), token, now()) is not None
+
+    return still_signed_in

@@ -1,0 +1,123 @@
+"""Reading for pages: keyset pages of campaigns, contacts and deliveries. Nothing here writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.errors import NotFound
+from core.models import Attempt, Campaign, Contact, Delivery, Target, Wave
+from core.states import CampaignState, ContactState
+
+T = TypeVar("T")
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows and the key to go on from, either way; None where there is nothing more."""
+
+    rows: Sequence[T]
+    next_key: int | None
+    previous_key: int | None = None
+
+
+def find_campaign(session: Session, campaign_id: int) -> Campaign:
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None:
+        raise NotFound("There is no such campaign.")
+    return campaign
+
+
+def campaigns_page(
+    session: Session, states: Sequence[CampaignState], search: str, before: int | None
+) -> Page[Campaign]:
+    """Newest first; `before` is the id that the previous page ended with."""
+    query = select(Campaign).order_by(Campaign.id.desc()).limit(PAGE + 1)
+    if states:
+        query = query.where(Campaign.state.in_(states))
+    if search:
+        query = query.where(func.lower(Campaign.name).contains(search.lower(), autoescape=True))
+    if before:
+        query = query.where(Campaign.id < before)
+    rows = session.scalars(query).all()
+    return Page(rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None)
+
+
+def contacts_page(session: Session, campaign_id: int, state: ContactState | None, after: int | None) -> Page[Contact]:
+    """In the list's order; `after` is the position that the previous page ended with."""
+    query = select(Contact).where(Contact.campaign_id == campaign_id).order_by(Contact.position).limit(PAGE + 1)
+    if state is not None:
+        query = query.where(Contact.state == state)
+    if after is not None:
+        query = query.where(Contact.position > after)
+    rows = session.scalars(query).all()
+    return Page(rows[:PAGE], rows[PAGE - 1].position if len(rows) > PAGE else None)
+
+
+def find_contact(session: Session, campaign_id: int, contact_id: int) -> Contact:
+    contact = session.get(Contact, contact_id)
+    if contact is None or contact.campaign_id != campaign_id:
+        raise NotFound("There is no such person in this campaign.")
+    return contact
+
+
+def attempts_of(session: Session, contact_id: int) -> list[Attempt]:
+    """In time order."""
+    attempts = session.scalars(select(Attempt).where(Attempt.contact_id == contact_id))
+    return sorted(attempts, key=lambda a: (a.started_at or a.first_seen_at, a.call_id))
+
+
+def deliveries_of(session: Session, contact_id: int) -> Sequence[Delivery]:
+    query = select(Delivery).where(Delivery.contact_id == contact_id).order_by(Delivery.id).limit(200)
+    return session.scalars(query).all()
+
+
+def waves_of(session: Session, campaign_id: int) -> Sequence[Wave]:
+    """Newest first."""
+    return session.scalars(select(Wave).where(Wave.campaign_id == campaign_id).order_by(Wave.ordinal.desc())).all()
+
+
+def find_wave(session: Session, campaign_id: int, ordinal: int) -> Wave:
+    wave = session.scalar(select(Wave).where(Wave.campaign_id == campaign_id, Wave.ordinal == ordinal))
+    if wave is None:
+        raise NotFound("There is no such wave.")
+    return wave
+
+
+def wave_numbers(session: Session, wave_id: int) -> Sequence[str]:
+    return session.scalars(select(Target.number).where(Target.wave_id == wave_id).order_by(Target.number)).all()
+
+
+def deliveries_page(session: Session, verdict: str | None, campaign_id: int | None, before: int | None) -> Page[Any]:
+    """Newest first, without bodies, each with its wave's ordinal and its campaign's name."""
+    query = (
+        select(Delivery, Wave.ordinal, Campaign.name)
+        .join(Wave, Wave.id == Delivery.wave_id)
+        .join(Campaign, Campaign.id == Delivery.campaign_id)
+        .order_by(Delivery.id.desc())
+        .limit(PAGE + 1)
+    )
+    if verdict:
+        query = query.where(Delivery.verdict == verdict)
+    if campaign_id:
+        query = query.where(Delivery.campaign_id == campaign_id)
+    if before:
+        query = query.where(Delivery.id < before)
+    rows = session.execute(query).all()
+    return Page(rows[:PAGE], rows[PAGE - 1][0].id if len(rows) > PAGE else None)
+
+
+def find_delivery(session: Session, delivery_id: int) -> Delivery:
+    delivery = session.get(Delivery, delivery_id)
+    if delivery is None:
+        raise NotFound("There is no such delivery.")
+    return delivery
+
+
+def last_event_at(session: Session, campaign_id: int) -> datetime | None:
+    """When the provider last told us anything about this campaign."""
+    return session.scalar(select(func.max(Wave.last_event_at)).where(Wave.campaign_id == campaign_id))
