@@ -1,0 +1,74 @@
+"""Puts the web application together: settings, database, security, doors."""
+
+from datetime import timedelta
+
+from flask import Flask
+from flask_wtf import CSRFProtect
+from htmx_flask import Htmx
+
+import config
+from blueprints import (
+    agents,
+    auth,
+    campaigns,
+    database,
+    errors,
+    health,
+    inbox,
+    live,
+    page_frame,
+    request_log,
+    runtime,
+    security,
+    static_files,
+    viewing,
+    webhooks,
+)
+from config import Settings
+
+BLUEPRINTS = (auth.bp, agents.bp, campaigns.bp, live.bp, inbox.bp, webhooks.bp, health.bp)
+# Their callers prove who they are in each request, not by a cookie that another site could make a browser send.
+WITHOUT_CSRF: tuple[str, ...] = ("webhooks", "api")
+
+# A pasted list is a form field; a file is read in pieces, and only by views that say so (security.takes_uploads).
+LONGEST_FORM = 10 * 1024 * 1024
+LONGEST_REQUEST = 12 * 1024 * 1024
+FORM_LIFETIME = timedelta(hours=12)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application for these settings, by default those of the environment. Writes nothing to the database."""
+    settings = settings or config.load_or_exit()
+    app = Flask(__name__)
+    app.config.from_mapping(flask_configuration(settings))
+    Htmx(app)  # replaces the class of requests: before anything that uses one
+    request_log.init_app(app, settings.log_level)
+    runtime.init_app(app, settings)
+    database.init_app(app, settings.database_url)
+    security.init_app(app)
+    csrf = CSRFProtect(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+        if blueprint.name in WITHOUT_CSRF:
+            csrf.exempt(blueprint)
+    static_files.init_app(app)
+    page_frame.init_app(app)
+    viewing.init_app(app)
+    live.init_app(app)
+    errors.init_app(app)
+    live.init_app(app)
+    return app
+
+
+def flask_configuration(settings: Settings) -> dict[str, object]:
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
+        "MAX_CONTENT_LENGTH": LONGEST_REQUEST,
+        "MAX_FORM_MEMORY_SIZE": LONGEST_FORM,
+        # Flask's own session holds only what forms and notices need; who is signed in is another cookie.
+        "SESSION_COOKIE_NAME": "__Host-callboard-form" if settings.secure_cookies else "callboard-form",
+        "SESSION_COOKIE_SECURE": settings.secure_cookies,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": int(FORM_LIFETIME.total_seconds()),
+    }

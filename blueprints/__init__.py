@@ -1,0 +1,1 @@
+"""The doors: each reads the request, makes one call into the domain, and renders."""

@@ -1,0 +1,116 @@
+"""Signing in and out."""
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import EmailField, HiddenField, PasswordField
+from wtforms.validators import InputRequired, Length
+
+from blueprints import passwords
+from blueprints.database import writing
+from blueprints.requests import local_path
+from blueprints.runtime import now, settings
+from blueprints.security import actor, cookie_name, current_person, needs, open_door
+from core import sign_ins
+from core.models import Person
+from core.people import LONGEST_EMAIL, find_person
+from core.sign_ins import TooManyTries
+
+bp = Blueprint("auth", __name__)
+
+WRONG = "The e-mail address or the password is wrong."
+
+
+class SignInForm(FlaskForm):
+    email = EmailField(
+        "E-mail address",
+        [InputRequired("Enter your e-mail address."), Length(max=LONGEST_EMAIL, message="This address is too long.")],
+    )
+    password = PasswordField(
+        "Password",
+        [InputRequired("Enter your password."), Length(max=passwords.LONGEST, message="This password is too long.")],
+    )
+    next = HiddenField()
+
+
+@bp.get("/")
+@needs("viewer")
+def start() -> ResponseReturnValue:
+    return redirect(url_for("campaigns.index"), 303)
+
+
+@bp.get("/sign-in")
+@open_door("whoever wants to sign in has not done so yet")
+def sign_in() -> ResponseReturnValue:
+    wanted = local_path(request.args.get("next"))
+    if current_person():
+        return redirect(wanted or "/", 303)
+    return _page(SignInForm(formdata=None, next=wanted))
+
+
+@bp.post("/sign-in")
+@open_door("whoever wants to sign in has not done so yet")
+def check_sign_in() -> ResponseReturnValue:
+    form = SignInForm()
+    if not form.validate():
+        return _page(form), 422
+    try:
+        token = _try(form.email.data, form.password.data)
+    except TooManyTries as refusal:
+        form.password.errors = [str(refusal)]
+        return _page(form), 429, {"Retry-After": str(refusal.retry_after)}
+    if token is None:
+        form.password.errors = [WRONG]
+        return _page(form), 422
+    return _signed_in(redirect(local_path(form.next.data) or "/", 303), token)
+
+
+def _try(email: str, password: str) -> str | None:
+    """The token of a new sign-in, or None. No transaction is open while the password is checked."""
+    with writing() as db_session:
+        tried = sign_ins.begin_try(db_session, email, request.remote_addr or "", now())
+        person = find_person(db_session, email)
+        known = (person.id, person.password_hash) if person and person.is_active else None
+    if not passwords.is_right(known[1] if known else None, password) or known is None:
+        return None
+    with writing() as db_session:
+        person = db_session.get_one(Person, known[0])
+        return sign_ins.sign_in(db_session, person, tried, request.user_agent.string, now())
+
+
+@bp.post("/sign-out")
+@needs("viewer")
+def sign_out() -> ResponseReturnValue:
+    with writing() as db_session:
+        sign_ins.sign_out(db_session, request.cookies[cookie_name()], now())
+    return _signed_out("You are signed out.")
+
+
+@bp.post("/sign-out-everywhere")
+@needs("viewer")
+def sign_out_everywhere() -> ResponseReturnValue:
+    who = actor()
+    assert who.person_id is not None
+    with writing() as db_session:
+        sign_ins.sign_out_everywhere(db_session, who.person_id, who, now())
+    return _signed_out("You are signed out on every device.")
+
+
+def _page(form: SignInForm) -> str:
+    return render_template("auth/sign_in.html", form=form)
+
+
+def _signed_in(response: Response, token: str) -> Response:
+    session.clear()  # and with it the CSRF token that was given out to nobody in particular
+    response.set_cookie(
+        cookie_name(), token, max_age=sign_ins.LONGEST, secure=settings().secure_cookies, httponly=True, samesite="Lax"
+    )
+    return response
+
+
+def _signed_out(words: str) -> Response:
+    session.clear()
+    flash(words, "success")
+    response = redirect(url_for("auth.sign_in"), 303)
+    response.delete_cookie(cookie_name(), secure=settings().secure_cookies, httponly=True, samesite="Lax")
+    return response

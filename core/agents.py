@@ -1,0 +1,105 @@
+"""The provider's voice agents, as we know them: id, name, and the variables that the agent's script needs."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.audit import Actor, note
+from core.errors import Invalid, NotFound
+from core.models import Agent
+from core.requests import REF
+
+LONGEST_NAME = 255
+LONGEST_VARIABLE = 64
+MOST_VARIABLES = 100
+
+
+def all_agents(session: Session) -> Sequence[Agent]:
+    """By name."""
+    return session.scalars(select(Agent).order_by(Agent.name, Agent.id)).all()
+
+
+def get_agent(session: Session, agent_id: int) -> Agent:
+    agent = session.get(Agent, agent_id)
+    if agent is None:
+        raise NotFound("There is no such agent.")
+    return agent
+
+
+def find_agent(session: Session, uuid: str) -> Agent | None:
+    """By the provider's id, in any spelling of it; Invalid when it is none."""
+    return session.scalar(select(Agent).where(Agent.uuid == plain_uuid(uuid)))
+
+
+def plain_uuid(text: str) -> str:
+    """An id as it is kept and sent: lower case, with dashes. Invalid (field "uuid") when it is no UUID."""
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        raise Invalid("This is not an agent id. It looks like 123e4567-e89b-12d3-a456-426614174000.", "uuid") from None
+
+
+def plain_variables(lines: Sequence[str]) -> list[str]:
+    """Names of variables, each once, in their order; Invalid (field "variables") names the one that is wrong."""
+    names = list(dict.fromkeys(name for line in lines if (name := line.strip())))
+    for name in names:
+        if len(name) > LONGEST_VARIABLE or not re.fullmatch(r"[\w.-]+", name):
+            raise Invalid(
+                f"“{name[:LONGEST_VARIABLE]}” cannot be a variable: use letters, digits and _ only, at most {LONGEST_VARIABLE}.",
+                "variables",
+            )
+        if name == REF:
+            raise Invalid(f"“{REF}” is the name of our own reference; the script cannot use it.", "variables")
+    if len(names) > MOST_VARIABLES:
+        raise Invalid(f"An agent has at most {MOST_VARIABLES} variables.", "variables")
+    return names
+
+
+def add_agent(
+    session: Session, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime
+) -> Agent:  # fmt: skip
+    """Keep an agent under its name. Invalid (field "uuid") when its id is kept already."""
+    agent = Agent(name=name.strip(), uuid=plain_uuid(uuid), variables=plain_variables(variables), created_at=now)
+    session.add(agent)
+    _flush_unique(session, agent.uuid)
+    note(session, actor, "agent.add", "agent", agent.id, now, summary=f"Agent {agent.name} added.", after=_facts(agent))
+    return agent
+
+
+def change_agent(
+    session: Session, agent: Agent, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime
+) -> None:
+    """Change what we know of an agent. A wave that was cut keeps the id it was cut with."""
+    before = _facts(agent)
+    agent.name, agent.uuid, agent.variables = name.strip(), plain_uuid(uuid), plain_variables(variables)
+    _flush_unique(session, agent.uuid)
+    if _facts(agent) != before:
+        note(
+            session, actor, "agent.change", "agent", agent.id, now,
+            summary=f"Agent {agent.name} changed.", before=before, after=_facts(agent),
+        )  # fmt: skip
+
+
+def ensure_agent(session: Session, uuid: str, actor: Actor, now: datetime) -> Agent:
+    """The agent of a pasted or posted id; one that we did not know is kept under its id as its name."""
+    plain = plain_uuid(uuid)
+    return find_agent(session, plain) or add_agent(session, plain, plain, (), actor, now)
+
+
+def _flush_unique(session: Session, uuid: str) -> None:
+    """Write it now; the unique key, not a look beforehand, finds the twin."""
+    try:
+        with session.begin_nested():
+            session.flush()
+    except IntegrityError:
+        known = session.scalar(select(Agent.name).where(Agent.uuid == uuid))
+        raise Invalid(f"This id is already kept under the name “{known}”.", "uuid") from None
+
+
+def _facts(agent: Agent) -> dict[str, object]:
+    return {"name": agent.name, "uuid": agent.uuid, "variables": list(agent.variables)}

@@ -1,0 +1,5 @@
+"""The object that gunicorn serves."""
+
+from app import create_app
+
+app = create_app()
