@@ -1,0 +1,91 @@
+"""The programs' door: the provider's documented create call, and a look at what became of it."""
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from blueprints.api.answers import campaign_answer, campaign_answer_with_contacts
+from blueprints.api.validation import Refused, complaint, read_create
+from blueprints.database import db, writing
+from blueprints.runtime import now, redis_url, vault
+from blueprints.security import current_token, needs_token
+from core.audit import Actor
+from core.creates import KeyReused, create_campaign, launched_campaign
+from core.errors import NotFound
+from jobs.queue import TICK, announce, ring
+
+bp = Blueprint("api", __name__, url_prefix="/api/v1")
+
+MOST_BYTES = 64 * 1024 * 1024
+KEY_HEADER = "Idempotency-Key"
+REPEAT_HEADER = "X-Callboard-Repeat"
+VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
+# What a 64-bit id can be; more digits are no id of ours, and no database takes them.
+ID = re.compile(r"[0-9]{1,18}")
+
+
+@bp.post("/campaigns")
+@needs_token("launch")
+def create() -> Response:
+    asked = read_create(_body())
+    key, moment, program = _key(), now(), _program()
+    with writing() as session:
+        created = create_campaign(session, asked, key, program.api_token_id or 0, program, vault(), moment)
+        campaign_id, answer = created.campaign.id, campaign_answer(session, created.campaign)
+    response = jsonify(answer)
+    if created.is_repeat:
+        response.headers[REPEAT_HEADER] = "true"
+        return response
+    ring(redis_url(), TICK, campaign_id)
+    announce(redis_url(), campaign_id)
+    return response
+
+
+@bp.get("/campaigns/<campaign_id>")
+@needs_token("read")
+def show(campaign_id: str) -> Response:
+    if not ID.fullmatch(campaign_id):
+        raise NotFound("There is no such campaign.")
+    session = db.session()
+    return jsonify(campaign_answer_with_contacts(session, launched_campaign(session, int(campaign_id))))
+
+
+@bp.errorhandler(Refused)
+def refuse(refused: Refused) -> tuple[Response, int]:
+    return jsonify(detail=refused.detail), 422
+
+
+@bp.errorhandler(KeyReused)
+def refuse_key(reused: KeyReused) -> tuple[Response, int]:
+    return refuse(Refused([_key_complaint(str(reused))]))
+
+
+@bp.errorhandler(RequestEntityTooLarge)
+def refuse_size(_error: RequestEntityTooLarge) -> tuple[Response, int]:
+    words = f"The request is larger than {MOST_BYTES // 1024**2} MiB. Split it into several campaigns."
+    return jsonify(detail=words), 413
+
+
+def _body() -> bytes:
+    # A program's list is a whole request, unlike a form; a chunked body is counted while it is read.
+    request.max_content_length = MOST_BYTES
+    return request.get_data(cache=False)
+
+
+def _key() -> str | None:
+    key = request.headers.get(KEY_HEADER)
+    if key is not None and not VISIBLE_ASCII.fullmatch(key):
+        raise Refused([_key_complaint("The key should be 1 to 255 visible ASCII characters.")])
+    return key
+
+
+def _key_complaint(words: str) -> dict[str, Any]:
+    return complaint(("header", KEY_HEADER), "value_error", words, request.headers.get(KEY_HEADER))
+
+
+def _program() -> Actor:
+    """The program acts, even where a browser's cookie came along."""
+    token = current_token() or abort(401)
+    return Actor(token.name, api_token_id=token.id, address=request.remote_addr or "")

@@ -1,0 +1,219 @@
+"""A campaign asked for by a program: made, listed and launched in one transaction, and only once however often it is asked for."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, func, select, true
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.audit import Actor
+from core.errors import Conflict, Invalid, NotFound
+from core.launch import launch
+from core.lists import BATCH, JudgedRow, store_rows
+from core.models import Agent, Campaign, Contact, ContactList, CreateKey, Wave
+from core.progress import Progress
+from core.states import CampaignState, ContactState, RowVerdict
+from core.vault import Vault
+
+# Without a key of the caller's, the same words within this time are taken for a repeat after a timeout.
+REPEAT_WINDOW = timedelta(minutes=10)
+COLUMNS = ("to_number", "from_number", "context")
+_OTHER_OUTCOMES = (
+    ContactState.NO_ANSWER, ContactState.BUSY, ContactState.DECLINED, ContactState.FAILED, ContactState.UNCLEAR,
+)  # fmt: skip
+
+
+class KeyReused(Invalid):
+    """The caller's key already stands for another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTarget:
+    """One person of the request; numbers are E.164. `reason` says what was repaired in the number, if anything."""
+
+    number: str
+    caller_id: str | None
+    context: dict[str, Any]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """A checked request. `provider_retries` None means that nobody retries; `body_hash` is the same for the same request."""
+
+    agent_uuid: str
+    name: str
+    targets: tuple[CreateTarget, ...]
+    start_at: datetime | None
+    lines: int
+    provider_retries: int | None
+    context: dict[str, Any]
+    webhook_url: str | None
+    webhook_secret: str | None
+    notify_on_call_complete: bool
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """`is_repeat`: the campaign was made by an earlier request."""
+
+    campaign: Campaign
+    is_repeat: bool
+
+
+def create_campaign(
+    session: Session, request: CreateRequest, key: str | None, token_id: int, actor: Actor, vault: Vault, now: datetime
+) -> Created:
+    """Make and launch the campaign, or find the one that this token made by the same request before.
+
+    `key` is the caller's own. KeyReused: it stands for another request; Conflict: a person took the first campaign back.
+    """
+    campaign = _draft(session, request, token_id, actor, vault, now)
+    first = _claim_keys(session, request, key, token_id, campaign, now)
+    if first is not None:
+        session.delete(campaign)
+        return Created(_known(session, first, request), is_repeat=True)
+    _list(session, campaign, request, now)
+    launch(session, campaign.id, campaign_version=1, list_version=1, actor=actor, now=now)
+    session.flush()
+    return Created(campaign, is_repeat=False)
+
+
+def _draft(
+    session: Session, request: CreateRequest, token_id: int, actor: Actor, vault: Vault, now: datetime
+) -> Campaign:
+    campaign = Campaign(
+        name=request.name, agent_id=_agent_id(session, request.agent_uuid, now), context=request.context,
+        start_at=request.start_at, lines=request.lines, retry_attempts=request.provider_retries or 0,
+        retry_by="us" if request.provider_retries is None else "provider",
+        state=CampaignState.DRAFT.value, state_since=now, version=1,
+        created_at=now, created_by=actor.name, api_token_id=token_id,
+        webhook_url=request.webhook_url, notify_on_call_complete=request.notify_on_call_complete,
+        webhook_secret=vault.seal(request.webhook_secret) if request.webhook_secret else None,
+    )  # fmt: skip
+    session.add(campaign)
+    session.flush()
+    return campaign
+
+
+def _agent_id(session: Session, uuid: str, now: datetime) -> int:
+    """The agent with this id of the provider's; one not known yet is named by it."""
+    added = _insert(session, Agent).values(uuid=uuid, name=uuid, variables=[], created_at=now)
+    session.execute(added.on_conflict_do_nothing(index_elements=[Agent.uuid]))
+    return session.scalars(select(Agent.id).where(Agent.uuid == uuid)).one()
+
+
+def _claim_keys(
+    session: Session, request: CreateRequest, key: str | None, token_id: int, campaign: Campaign, now: datetime
+) -> CreateKey | None:
+    """None when the keys now stand for this campaign, else the older one that the request repeats.
+
+    A campaign made with the caller's key also answers the same words without one: the caller may have lost the key.
+    """
+    by_words = f"body:{request.body_hash}"
+    if key is None:
+        overdue = CreateKey.created_at <= now - REPEAT_WINDOW
+        return _claim(session, by_words, overdue, request, token_id, campaign, now)
+    first = _claim(session, f"key:{key}", false(), request, token_id, campaign, now)
+    if first is None:
+        _claim(session, by_words, true(), request, token_id, campaign, now)
+    return first
+
+
+def _claim(
+    session: Session, key: str, may_take_over: ColumnElement[bool], request: CreateRequest, token_id: int,
+    campaign: Campaign, now: datetime,
+) -> CreateKey | None:  # fmt: skip
+    """One statement decides between requests that arrive together: the others wait for the first one's commit here."""
+    fresh = {"body_hash": request.body_hash, "campaign_id": campaign.id, "created_at": now}
+    row = _insert(session, CreateKey).values(api_token_id=token_id, key=key, **fresh)
+    mine = [CreateKey.api_token_id, CreateKey.key]
+    taken = row.on_conflict_do_update(index_elements=mine, set_=fresh, where=may_take_over).returning(CreateKey.id)
+    if session.scalar(taken) is not None:
+        return None
+    return session.scalars(select(CreateKey).where(CreateKey.api_token_id == token_id, CreateKey.key == key)).one()
+
+
+def _insert(session: Session, table: type[Agent] | type[CreateKey]) -> Any:
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
+
+
+def _known(session: Session, first: CreateKey, request: CreateRequest) -> Campaign:
+    if first.body_hash != request.body_hash:
+        raise KeyReused("This key was used for another request.", "Idempotency-Key")
+    campaign = session.get_one(Campaign, first.campaign_id)
+    if campaign.state == CampaignState.DRAFT:
+        raise Conflict("The first request made this campaign; somebody has taken it back since, to change it.")
+    return campaign
+
+
+def _list(session: Session, campaign: Campaign, request: CreateRequest, now: datetime) -> None:
+    rows = _judged(request.targets)
+    counts = Counter(dict.fromkeys(map(str, RowVerdict), 0)) + Counter(str(row.verdict) for row in rows)
+    contact_list = ContactList(
+        campaign_id=campaign.id, state="ready", version=1, source="api", headers=list(COLUMNS),
+        mapping={"number": 0, "caller_id": 1, "context": 2}, counts=dict(counts), rows_read=len(rows), changed_at=now,
+    )  # fmt: skip
+    session.add(contact_list)
+    session.flush()
+    for start in range(0, len(rows), BATCH):
+        store_rows(session, contact_list.id, rows[start : start + BATCH])
+
+
+def _judged(targets: tuple[CreateTarget, ...]) -> list[JudgedRow]:
+    """Each target as a row; of a number's targets the first is called, the others are excluded."""
+    seen: dict[str, int] = {}
+    return [_judge(place, target, seen) for place, target in enumerate(targets, 1)]
+
+
+def _judge(place: int, target: CreateTarget, seen: dict[str, int]) -> JudgedRow:
+    cells = [target.number, target.caller_id, target.context]
+    verdict, reason = (RowVerdict.REPAIRED if target.reason else RowVerdict.READY), target.reason
+    first = seen.setdefault(target.number, place)
+    if first != place:
+        verdict, reason = RowVerdict.DUPLICATE, f"Twice in the request (first at target {first})."
+    return JudgedRow(place, cells, verdict, reason[:255], target.number, target.caller_id)
+
+
+def launched_campaign(session: Session, campaign_id: int) -> Campaign:
+    """NotFound for drafts too: programs never see them."""
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None or campaign.state == CampaignState.DRAFT:
+        raise NotFound("There is no such campaign.")
+    return campaign
+
+
+@dataclass(frozen=True, slots=True)
+class CallCounts:
+    """Contacts with a call, with a call that reached somebody or something, and with one that finally did not."""
+
+    initiated: int
+    completed: int
+    failed: int
+
+
+def call_counts(session: Session, campaign: Campaign, progress: Progress) -> CallCounts:
+    """Derived from the counts by state; only contacts whose state does not tell it are looked at."""
+    if not session.scalar(select(Wave.id).where(Wave.campaign_id == campaign.id).limit(1)):
+        return CallCounts(0, 0, 0)
+    told = (ContactState.DIALLING, ContactState.ANSWERED, ContactState.VOICEMAIL, *_OTHER_OUTCOMES)
+    untold = [state for state in ContactState if state not in told and progress.of(state)]
+    mine = select(func.count()).where(Contact.campaign_id == campaign.id)
+    tried = session.scalar(mine.where(Contact.state.in_(untold), Contact.attempts > 0)) or 0
+    pending = session.scalar(mine.where(Contact.state.in_(_OTHER_OUTCOMES), Contact.wave_id.in_(_open(campaign)),
+                                        Contact.settled_at.is_(None))) or 0  # fmt: skip
+    return CallCounts(
+        initiated=progress.of(*told) + tried,
+        completed=progress.of(ContactState.ANSWERED, ContactState.VOICEMAIL),
+        failed=progress.of(*_OTHER_OUTCOMES) - pending,
+    )
+
+
+def _open(campaign: Campaign) -> Any:
+    """Waves that may have unsettled people: those without final counts."""
+    return select(Wave.id).where(Wave.campaign_id == campaign.id, Wave.finished_at.is_(None))
