@@ -4,7 +4,8 @@ import re
 from itertools import pairwise
 
 import pytest
-from conftest import ROOT
+
+from tests.static.gallery import ROOT
 
 TOKENS = re.findall(
     r"--([a-z0-9_-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", (ROOT / "static" / "app.css").read_text()

@@ -1,8 +1,9 @@
 """A live page keeps up with its server, and says when it cannot."""
 
 import pytest
-from live_server import BOX, Stage, event, number
 from playwright.sync_api import Page, expect
+
+from tests.static.live_server import BOX, Stage, event, number
 
 DAY = "2026-01-02T10:00:00Z"
 

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from conftest import ROOT
+
+from tests.static.gallery import ROOT
 
 FORBIDDEN = {
     "inline style": re.compile(r"\sstyle\s*=|<style", re.IGNORECASE),

@@ -3,9 +3,8 @@
 import gzip
 import re
 
-from conftest import ROOT
-
 from ops.vendor import CHECKSUMS, PACKAGES, VENDOR, checksums
+from tests.static.gallery import ROOT
 
 
 def test_every_vendored_file_has_its_recorded_checksum():
