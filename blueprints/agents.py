@@ -58,7 +58,8 @@ def add() -> ResponseReturnValue:
 @needs("composer")
 def edit(agent_id: int) -> ResponseReturnValue:
     agent = get_agent(db.session(), agent_id)
-    return _page(AgentForm(formdata=None, obj=agent, data={"variables": "\n".join(agent.variables)}), agent)
+    known = {"name": agent.name, "uuid": agent.uuid, "variables": "\n".join(agent.variables)}
+    return _page(AgentForm(formdata=None, data=known), agent)
 
 
 @bp.post("/<int:agent_id>")

@@ -1,7 +1,8 @@
 """The provider's voice agents, as we know them: id, name, and the variables that the agent's script needs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -60,13 +61,11 @@ def plain_variables(lines: Sequence[str]) -> list[str]:
     return names
 
 
-def add_agent(
-    session: Session, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime
-) -> Agent:  # fmt: skip
+def add_agent(session: Session, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime) -> Agent:
     """Keep an agent under its name. Invalid (field "uuid") when its id is kept already."""
     agent = Agent(name=name.strip(), uuid=plain_uuid(uuid), variables=plain_variables(variables), created_at=now)
-    session.add(agent)
-    _flush_unique(session, agent.uuid)
+    with _each_id_once(session, agent.uuid):
+        session.add(agent)
     note(session, actor, "agent.add", "agent", agent.id, now, summary=f"Agent {agent.name} added.", after=_facts(agent))
     return agent
 
@@ -75,9 +74,9 @@ def change_agent(
     session: Session, agent: Agent, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime
 ) -> None:
     """Change what we know of an agent. A wave that was cut keeps the id it was cut with."""
-    before = _facts(agent)
-    agent.name, agent.uuid, agent.variables = name.strip(), plain_uuid(uuid), plain_variables(variables)
-    _flush_unique(session, agent.uuid)
+    before, plain = _facts(agent), plain_uuid(uuid)
+    with _each_id_once(session, plain):
+        agent.name, agent.uuid, agent.variables = name.strip(), plain, plain_variables(variables)
     if _facts(agent) != before:
         note(
             session, actor, "agent.change", "agent", agent.id, now,
@@ -91,11 +90,12 @@ def ensure_agent(session: Session, uuid: str, actor: Actor, now: datetime) -> Ag
     return find_agent(session, plain) or add_agent(session, plain, plain, (), actor, now)
 
 
-def _flush_unique(session: Session, uuid: str) -> None:
-    """Write it now; the unique key, not a look beforehand, finds the twin."""
+@contextmanager
+def _each_id_once(session: Session, uuid: str) -> Iterator[None]:
+    """The unique key, not a look beforehand, finds the twin; the rest of the transaction goes on."""
     try:
         with session.begin_nested():
-            session.flush()
+            yield
     except IntegrityError:
         known = session.scalar(select(Agent.name).where(Agent.uuid == uuid))
         raise Invalid(f"This id is already kept under the name “{known}”.", "uuid") from None
