@@ -61,9 +61,10 @@
     pollTimer = 0;
   };
 
+  // Reloading leads to the sign-in. Should it lead back here, a page that is young waits, so that nothing turns in circles.
   const gone = () => {
     leave();
-    location.reload();
+    setTimeout(() => location.reload(), performance.now() < 10_000 ? 10_000 : 0);
   };
 
   const connect = () => {
