@@ -17,7 +17,9 @@ STATUSES: dict[type[DomainError], int] = {
     NotFound: 404, Conflict: 409, Invalid: 422, TooManyTries: 429, DatabaseBusy: 503, DomainError: 400,
 }  # fmt: skip
 BUSY = "The database is busy. Nothing was changed; try again in a moment."
-FORM_TOO_OLD = "This form was open for too long, or you have signed out since. Go back, reload the page, and send it again."
+FORM_TOO_OLD = (
+    "This form was open for too long, or you have signed out since. Go back, reload the page, and send it again."
+)
 BROKEN = "Something broke. The fault is ours, and it is in the log."
 
 

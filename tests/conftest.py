@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
+from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
@@ -70,8 +71,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
     url = request.getfixturevalue("postgresql_tables")
     engine = open_engine(url)
     with engine.begin() as connection:
-        tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        # TRUNCATE makes a new file of each table and index: many times slower than deleting a few rows.
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+        connection.execute(text("SELECT setval(sequencename::regclass, 1, false) FROM pg_sequences"))
     engine.dispose()
     return url
 
@@ -105,6 +108,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     app.testing = True
     app.test_client_class = Browser
+    app.jinja_env.bytecode_cache = COMPILED
     yield app
     close_app(app)
 
@@ -117,6 +121,23 @@ def close_app(app: Flask) -> None:
         stop()
     with app.app_context():
         db.engine.dispose()
+
+
+class CompiledTemplates(BytecodeCache):
+    """Each template is compiled once a session, not once for each test's application."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = CompiledTemplates()
 
 
 class Browser(FlaskClient):

@@ -16,7 +16,9 @@ def test_an_empty_list_teaches_what_an_agent_is(composer):
 
 
 def test_an_agent_is_added_with_its_id_in_plain_form(composer, session):
-    answer = composer.post("/agents/new", data={"name": " Renewals ", "uuid": f"{{{UUID.upper()}}}", "variables": "a\r\n\r\nb\r\na"})
+    answer = composer.post(
+        "/agents/new", data={"name": " Renewals ", "uuid": f"{{{UUID.upper()}}}", "variables": "a\r\n\r\nb\r\na"}
+    )
     assert (answer.status_code, answer.location) == (303, "/agents")
     agent = session.scalars(select(Agent)).one()
     assert (agent.name, agent.uuid, agent.variables) == ("Renewals", UUID, ["a", "b"])

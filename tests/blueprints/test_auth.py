@@ -112,7 +112,9 @@ def test_signing_out_everywhere_ends_all_of_them(app, client, ada):
     assert "signed out on every device" in client.get("/sign-in").text
 
 
-@pytest.mark.parametrize("limits", [{"expires_at": -timedelta(seconds=1)}, {"last_seen_at": -timedelta(hours=12, seconds=1)}])
+@pytest.mark.parametrize(
+    "limits", [{"expires_at": -timedelta(seconds=1)}, {"last_seen_at": -timedelta(hours=12, seconds=1)}]
+)
 def test_a_sign_in_ends_after_thirty_days_or_twelve_idle_hours(client, ada, session, limits):
     try_password(client)
     [(column, age)] = limits.items()
