@@ -11,6 +11,7 @@ from blueprints import (
     agents,
     auth,
     campaigns,
+    compose,
     database,
     errors,
     health,
@@ -26,7 +27,7 @@ from blueprints import (
 )
 from config import Settings
 
-BLUEPRINTS = (auth.bp, agents.bp, campaigns.bp, live.bp, inbox.bp, webhooks.bp, health.bp)
+BLUEPRINTS = (auth.bp, agents.bp, campaigns.bp, compose.bp, live.bp, inbox.bp, webhooks.bp, health.bp)
 # Their callers prove who they are in each request, not by a cookie that another site could make a browser send.
 WITHOUT_CSRF: tuple[str, ...] = ("webhooks", "api")
 

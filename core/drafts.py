@@ -1,6 +1,7 @@
 """Drafts: a campaign before its launch is a row from its first save; each step is saved by itself, and knows its problems."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +11,12 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from core.agents import ensure_agent
 from core.audit import Actor, note
 from core.errors import Conflict, Invalid, NotFound
 from core.launch import lock_campaign
 from core.lists import lock_list, new_list
-from core.models import Campaign, ContactList
+from core.models import Agent, Campaign, ContactList
 from core.states import CALLABLE_VERDICTS, CampaignState
 
 WHAT = ("name", "agent_id", "context", "note")
@@ -25,6 +27,7 @@ LABELS = {
     "lines": "Calls at a time", "retry_by": "Who retries", "retry_attempts": "More tries", "retry_gap_minutes": "Gap",
     "retry_outcomes": "Outcomes to retry", "wave_size": "Wave size",
 }  # fmt: skip
+_UUID = re.compile(r"\b[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\b")
 Problems = dict[str, list[str]]
 
 
@@ -56,6 +59,26 @@ def create_draft(session: Session, actor: Actor, now: datetime, **values: Any) -
     new_list(session, campaign, now)
     note(session, actor, "campaign.create", "campaign", campaign.id, now, summary=f"{actor.name} began this draft.")
     return campaign
+
+
+def chosen_agent(session: Session, text: str, actor: Actor, now: datetime) -> Agent:
+    """The agent that a person named: by a UUID (a new one is kept), by its name, or by the only name that contains the text."""
+    if found := _UUID.search(text):
+        return ensure_agent(session, found[0], actor, now)
+    agents = list(session.scalars(select(Agent)))
+    wanted = text.strip().casefold()
+    named = [agent for agent in agents if agent.name.casefold() == wanted]
+    named = named or [agent for agent in agents if wanted and wanted in agent.name.casefold()]
+    if not named:
+        raise Invalid("No saved agent has this name. Choose one of the list, or paste the agent's UUID.", "agent")
+    if len(named) > 1:
+        raise Invalid("Several agents have this name. Choose one of the list, or paste the agent's UUID.", "agent")
+    return named[0]
+
+
+def saved_agents(session: Session) -> list[Agent]:
+    """The agents to choose from, the one used last first."""
+    return list(session.scalars(select(Agent).order_by(Agent.last_used_at.desc().nulls_last(), Agent.name).limit(500)))
 
 
 def default_name(now: datetime) -> str:

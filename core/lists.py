@@ -1,7 +1,7 @@
 """Lists: each row of a file is judged once, stored with its reason, and counted in exactly one box."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -171,10 +171,18 @@ def touch(contact_list: ContactList, now: datetime) -> None:
     contact_list.changed_at = now
 
 
-def ask_reading(contact_list: ContactList, asked: Mapping[str, Any], now: datetime) -> None:
-    """Read the file in another way (separator, encoding, header): the columns may be others, so they are guessed anew."""
-    contact_list.reading = {"asked": {name: value for name, value in asked.items() if value not in ("", None)}}
-    contact_list.mapping = {}
+def change_reading(contact_list: ContactList, asked: Mapping[str, Any], country: str, now: datetime) -> None:
+    """Read the file again in another way (separator, encoding, header, sheet), or its numbers as another country's.
+
+    In another way the columns may be others, so the mapping is guessed anew.
+    """
+    used = contact_list.reading.get("used") or {}
+    if any(used.get(name) != value for name, value in asked.items()):
+        contact_list.reading = {"asked": dict(asked)}
+        contact_list.mapping = {}
+    elif country == contact_list.country:
+        return
+    contact_list.country = country
     read_again(contact_list, now)
 
 
@@ -236,6 +244,24 @@ def store_rows(session: Session, list_id: int, rows: Iterable[JudgedRow]) -> Non
     ]  # fmt: skip
     if values:
         session.execute(insert(Row), values)
+
+
+def problem_rows(session: Session, list_id: int) -> Iterator[Row]:
+    """Every row that will not be called, in the file's order, read a page at a time."""
+    after = 0
+    while True:
+        query = (
+            select(Row)
+            .where(Row.list_id == list_id, Row.verdict.not_in(CALLABLE_VERDICTS), Row.row_number > after)
+            .order_by(Row.row_number)
+            .limit(BATCH)
+        )
+        rows = list(session.scalars(query))
+        if not rows:
+            return
+        yield from rows
+        after = rows[-1].row_number
+        session.expunge_all()
 
 
 def rows_page(

@@ -1,6 +1,5 @@
 """Local times of named zones as instants, and how long calling is likely to take."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from zoneinfo import ZoneInfo, available_timezones
@@ -14,27 +13,26 @@ SHORT_CALL, LONG_CALL = timedelta(seconds=45), timedelta(minutes=3)
 CALLED_AGAIN = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """An instant for a local time; `twice` when the clocks showed that time twice, and the first one was taken."""
+def start_of(local: datetime, zone: str) -> datetime:
+    """The instant of a naive local time in an IANA zone: of a time that the clocks show twice, the first.
 
-    at: datetime
-    twice: bool = False
-
-
-def start_of(local: datetime, zone: str) -> Start:
-    """The instant of a naive local time in an IANA zone. Invalid for a time that the clocks skip there."""
+    Invalid for a time that the clocks skip there.
+    """
     place = zone_info(zone)
-    first = local.replace(tzinfo=place, fold=0)
-    instant = first.astimezone(UTC)
-    if instant.astimezone(place).replace(tzinfo=None) != local:
-        after = instant.astimezone(place).replace(tzinfo=None)
+    instant = local.replace(tzinfo=place, fold=0).astimezone(UTC)
+    shown = instant.astimezone(place).replace(tzinfo=None)
+    if shown != local:
+        day = f"{local.day} {local:%B %Y}"
         raise Invalid(
-            f"The clocks in {zone} skip {local:%H:%M} on {local:%-d %B %Y}. The next time there is {after:%H:%M}.",
-            "start_local",
+            f"The clocks in {zone} skip {local:%H:%M} on {day}. Choose {shown:%H:%M}, for example.", "start_local"
         )
-    second = local.replace(tzinfo=place, fold=1)
-    return Start(instant, first.utcoffset() != second.utcoffset())
+    return instant
+
+
+def shown_twice(at: datetime, zone: str) -> bool:
+    """Do the clocks of this zone show the local time of this instant twice?"""
+    local = at.astimezone(zone_info(zone))
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def zone_info(zone: str) -> ZoneInfo:

@@ -21,7 +21,7 @@ from core.database import Base, open_engine, writing
 from core.sign_ins import Try, sign_in
 from tests.factories import make_person
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.worker"]
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SECRET_KEY = "a key for tests that is long enough to be one"

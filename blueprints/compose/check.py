@@ -1,0 +1,134 @@
+"""Step 4, Check and launch: everything once more, read-only; then the one button that calls people."""
+
+import json
+from typing import Any
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from blueprints.compose import bp
+from blueprints.compose.forms import LaunchForm
+from blueprints.compose.frame import already_launched, frame
+from blueprints.compose.uploads import remove
+from blueprints.database import db, writing
+from blueprints.forms import PlainForm
+from blueprints.runtime import now, redis_url
+from blueprints.security import actor, needs
+from core import drafts, lists, preview
+from core.errors import Conflict, Invalid
+from core.launch import launch
+from core.models import Campaign
+from jobs.queue import TICK, announce, ring
+
+
+@bp.get("/<int:campaign_id>/compose/check")
+@needs("composer")
+def check(campaign_id: int) -> ResponseReturnValue:
+    try:
+        campaign = drafts.get_draft(db.session(), campaign_id)
+    except Conflict as error:
+        return already_launched(campaign_id, error)
+    return _show(campaign, LaunchForm(formdata=None), [])
+
+
+@bp.post("/<int:campaign_id>/compose/launch", endpoint="launch")
+@needs("launcher")
+def launch_draft(campaign_id: int) -> ResponseReturnValue:
+    form = LaunchForm()
+    try:
+        drafts.get_draft(db.session(), campaign_id)
+        if form.validate_on_submit():
+            _launch(campaign_id, form)
+            return redirect(url_for("campaigns.show", campaign_id=campaign_id), 303)
+    except (Conflict, Invalid) as error:
+        return _refused(campaign_id, form, error)
+    return _show(drafts.get_draft(db.session(), campaign_id), form, []), 422
+
+
+def _launch(campaign_id: int, form: LaunchForm) -> None:
+    with writing() as session:
+        drafts.check_launch(session, campaign_id, now())
+        campaign = launch(
+            session, campaign_id, campaign_version=form.campaign_version.data, list_version=form.list_version.data,
+            actor=actor(), now=now(),
+        )  # fmt: skip
+    words = f"{campaign.size:,} {'person' if campaign.size == 1 else 'people'}"
+    flash(f"Scheduled: {words}." if campaign.state == "scheduled" else f"Launched: calling {words}.", "success")
+    announce(redis_url(), campaign_id)
+    ring(redis_url(), TICK, campaign_id)
+
+
+def _refused(campaign_id: int, form: LaunchForm, error: Conflict | Invalid) -> ResponseReturnValue:
+    """Launched by an earlier click: to the campaign. Changed meanwhile, or not complete: the check page says what."""
+    db.session.rollback()
+    try:
+        campaign = drafts.get_draft(db.session(), campaign_id)
+    except Conflict as launched:
+        return already_launched(campaign_id, launched)
+    before = _facts_shown(form)
+    after = _facts(frame(campaign, "check"))
+    changed = [
+        (label, before[label], fact) for label, fact in after.items() if label in before and before[label] != fact
+    ]
+    flash(str(error), "warning")
+    return _show(campaign, LaunchForm(formdata=None), changed), 409
+
+
+def _facts_shown(form: LaunchForm) -> dict[str, str]:
+    try:
+        told = json.loads(form.facts.data or "{}")
+    except ValueError:
+        return {}
+    return {str(label): str(fact)[:300] for label, fact in told.items()} if isinstance(told, dict) else {}
+
+
+def _facts(context: dict[str, Any]) -> dict[str, str]:
+    """What the page shows, in words, so that a launch of something else can say what is different."""
+    campaign, summary = context["campaign"], context["summary"]
+    return {
+        "Name": campaign.name, "Agent": campaign.agent.name if campaign.agent else "none", "People": f"{summary.people:,}",
+        "Left out": f"{summary.excluded:,}", "Start": campaign.start_at.isoformat() if campaign.start_at else "at once",
+        "Calls at a time": str(campaign.lines), "Waves": f"{summary.plan.waves:,}",
+        "More tries": f"{campaign.retry_attempts} by {campaign.retry_by}",
+        "Context": json.dumps(campaign.context, ensure_ascii=False)[:300],
+    }  # fmt: skip
+
+
+def _show(campaign: Campaign, form: LaunchForm, changed: list[tuple[str, str, str]]) -> str:
+    context = frame(campaign, "check")
+    contact_list, people = context["contact_list"], context["summary"].people
+    form.campaign_version.data, form.list_version.data = campaign.version, contact_list.version
+    form.facts.data = json.dumps(_facts(context))
+    request_made = preview.first_request(db.session(), campaign, contact_list, people)
+    return render_template(
+        "compose/check.html", form=form, changed=changed, plain_form=PlainForm(formdata=None),
+        exclusions=preview.exclusions(contact_list), samples=preview.samples(db.session(), campaign, contact_list),
+        gaps=preview.missing_variables(campaign, contact_list), first_request=_pretty(request_made), **context,
+    )  # fmt: skip
+
+
+def _pretty(request_made: dict[str, Any] | None) -> str:
+    return json.dumps(request_made, indent=2, ensure_ascii=False) if request_made else ""
+
+
+@bp.post("/<int:campaign_id>/compose/delete", endpoint="delete")
+@needs("composer")
+def delete_draft(campaign_id: int) -> ResponseReturnValue:
+    """Rows go first, a few thousand at a time, so that a long list holds up nobody who writes."""
+    if not PlainForm().validate_on_submit():
+        return redirect(url_for("compose.check", campaign_id=campaign_id), 303)
+    try:
+        removed = 1
+        while removed:
+            with writing() as session:
+                contact_list = lists.lock_list(session, campaign_id)
+                contact_list.import_claim = None
+                contact_list.state = "empty"
+                removed = lists.drop_rows(session, contact_list.id)
+        with writing() as session:
+            stored_as = drafts.delete_draft(session, campaign_id, actor(), now())
+    except Conflict as error:
+        return already_launched(campaign_id, error)
+    remove(stored_as)
+    flash("The draft is deleted.", "success")
+    return redirect(url_for("campaigns.index"), 303)

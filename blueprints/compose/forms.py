@@ -1,0 +1,217 @@
+"""The forms of the four steps: what can be typed, and the sentence for what cannot."""
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from wtforms import (
+    BooleanField,
+    DateTimeLocalField,
+    Field,
+    FieldList,
+    Form,
+    FormField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)  # fmt: skip
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
+from wtforms.widgets import HiddenInput
+
+from core.columns import LONGEST_VARIABLE
+from core.countries import COUNTRIES
+from core.errors import Invalid
+from core.requests import LONGEST_NAME, MOST_TARGETS, REF
+from core.schedule import zone_names
+
+MOST_ROWS_OF_CONTEXT = 50
+OUTCOME_WORDS = {
+    "no_answer": "No answer",
+    "busy": "Busy",
+    "failed": "Failed",
+    "voicemail": "Voicemail",
+    "unclear": "Unclear",
+}
+ENCODINGS = {
+    "utf-8": "UTF-8", "utf-8-sig": "UTF-8 with mark", "utf-16": "UTF-16", "utf-16-le": "UTF-16 LE", "utf-16-be": "UTF-16 BE",
+    "cp1252": "Windows-1252 (Western)", "cp1250": "Windows-1250 (Central European)", "cp1251": "Windows-1251 (Cyrillic)",
+    "iso8859-15": "ISO 8859-15", "mac_roman": "Mac Roman",
+}  # fmt: skip
+SEPARATORS = {",": "Comma ,", ";": "Semicolon ;", "\t": "Tab", "|": "Pipe |"}
+
+
+def trimmed(text: str | None) -> str:
+    """As typed, without spaces around it and without NUL, which no database takes."""
+    return (text or "").replace("\0", "").strip()
+
+
+class StepForm(FlaskForm):
+    """A step of a draft. `seen` says what the page showed, so that two tabs do not overwrite each other."""
+
+    seen = HiddenField()
+
+    def complain(self, error: Invalid) -> None:
+        """Put the domain's sentence at its field."""
+        field: Field = self._fields.get(error.field, self.seen)
+        field.errors = (*field.errors, str(error))
+
+
+class ContextRow(Form):
+    key = StringField("Name", filters=[trimmed])
+    value = StringField("Value", [Length(max=2000, message="At most 2,000 characters.")], filters=[trimmed])
+
+    def validate_key(self, field: Field) -> None:
+        if len(field.data) > LONGEST_VARIABLE:
+            raise ValidationError(f"At most {LONGEST_VARIABLE} characters.")
+        if field.data == REF:
+            raise ValidationError("Callboard uses this name itself.")
+        if not field.data and self.value.data:
+            raise ValidationError("Give this value a name.")
+
+
+class WhatForm(StepForm):
+    name = StringField(
+        "Name",
+        [
+            InputRequired("Give the campaign a name."),
+            Length(max=LONGEST_NAME, message=f"At most {LONGEST_NAME} characters."),
+        ],
+        filters=[trimmed],
+    )
+    agent = StringField("Agent", [Length(max=300)], filters=[trimmed])
+    context = FieldList(FormField(ContextRow), min_entries=1, max_entries=MOST_ROWS_OF_CONTEXT)
+    note = TextAreaField("Note", [Length(max=5000, message="At most 5,000 characters.")], filters=[trimmed])
+
+    def validate_context(self, field: Field) -> None:
+        keys = [row["key"] for row in field.data if row["key"]]
+        for row, entry in zip(field.data, field.entries, strict=True):
+            if row["key"] and keys.count(row["key"]) > 1:
+                entry.form.key.errors = (*entry.form.key.errors, "This name is there twice.")
+        if len(set(keys)) < len(keys):
+            raise ValidationError("Each name can be there once.")
+
+    def context_values(self) -> dict[str, Any]:
+        return {row["key"]: row["value"] for row in self.context.data if row["key"]}
+
+
+class WhoForm(FlaskForm):
+    file = FileField("File")
+    pasted = TextAreaField("Or paste")
+    country = SelectField("Country of numbers without +", choices=COUNTRIES)
+
+
+class ReadingForm(FlaskForm):
+    """How the file is read. Fields that do not apply to its kind are not on the page, and come back empty."""
+
+    country = SelectField("Country of numbers without +", choices=COUNTRIES)
+    header = SelectField("First row", choices={"1": "Names of the columns", "0": "Already a person"})
+    separator = SelectField("Separator", choices=SEPARATORS, validate_choice=False)
+    encoding = SelectField("Encoding", choices=ENCODINGS, validate_choice=False)
+    sheet = SelectField("Sheet", choices=[], validate_choice=False)
+
+    def asked(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"header": self.header.data == "1"}
+        if self.separator.data in SEPARATORS:
+            told["separator"] = self.separator.data
+        if self.encoding.data in ENCODINGS:
+            told["encoding"] = self.encoding.data
+        if self.sheet.data:
+            told["sheet"] = self.sheet.data
+        return told
+
+
+class MappingForm(FlaskForm):
+    """Which column is what; `names` has the variable of each column, in their order."""
+
+    number = SelectField("To-number")
+    caller_id = SelectField("Caller id")
+    time_zone = SelectField("Time zone")
+    names = FieldList(StringField(filters=[trimmed]), max_entries=500)
+
+    def offer(self, headers: list[str]) -> None:
+        columns = {str(column): header for column, header in enumerate(headers)}
+        for field in (self.number, self.caller_id, self.time_zone):
+            field.choices = {"": "None"} | columns
+
+    def validate_number(self, field: Field) -> None:
+        if not field.data:
+            raise ValidationError("Choose the column with the numbers to call.")
+
+    def validate_caller_id(self, field: Field) -> None:
+        if field.data and field.data == self.number.data:
+            raise ValidationError("This column is already the to-number.")
+
+    def validate_time_zone(self, field: Field) -> None:
+        if field.data and field.data in (self.number.data, self.caller_id.data):
+            raise ValidationError("This column is already something else.")
+
+    def validate_names(self, field: Field) -> None:
+        names = [name for name in field.data if name]
+        for entry in field.entries:
+            if entry.data and names.count(entry.data) > 1:
+                entry.errors = ["This name is there twice."]
+            elif len(entry.data) > LONGEST_VARIABLE:
+                entry.errors = [f"At most {LONGEST_VARIABLE} characters."]
+            elif entry.data == REF:
+                entry.errors = ["Callboard uses this name itself."]
+        if any(entry.errors for entry in field.entries):
+            raise ValidationError("Some names cannot be used.")
+
+    def mapping(self) -> dict[str, Any]:
+        def column(field: Field) -> int | None:
+            return int(field.data) if field.data else None
+
+        return {
+            "number": column(self.number), "caller_id": column(self.caller_id), "time_zone": column(self.time_zone),
+            "variables": {name: place for place, name in enumerate(self.names.data) if name},
+        }  # fmt: skip
+
+
+def only_for_later(form: Form, field: Field) -> None:
+    """Whatever stands in the date does not matter to a campaign that starts at once."""
+    if form.start.data == "now":
+        field.data, field.errors = None, []
+        raise StopValidation
+    if field.data is None:
+        field.errors = []
+        raise StopValidation("Say when: a date and a time.")
+
+
+class WhenForm(StepForm):
+    start = RadioField("Start", choices={"now": "As soon as it is launched", "later": "At a time"}, default="now")
+    start_local = DateTimeLocalField("Date and time", [only_for_later], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+    zone = SelectField("Time zone", choices=zone_names)
+    lines = IntegerField(
+        "Calls at a time", [InputRequired("Between 1 and 10."), NumberRange(1, 10, "Between 1 and 10.")]
+    )
+    retry_by = RadioField("Who calls again", choices={"us": "Callboard", "provider": "The provider"}, default="us")
+    retry_attempts = IntegerField("More tries", [InputRequired("0 for none.")])
+    retry_gap_minutes = IntegerField(
+        "Minutes between tries", [Optional(), NumberRange(1, 10080, "Between 1 minute and 7 days (10,080).")]
+    )
+    retry_outcomes = SelectMultipleField("Call again after", choices=OUTCOME_WORDS)
+    wave_size = IntegerField(
+        "Wave size", [Optional(), NumberRange(1, MOST_TARGETS, f"Between 1 and {MOST_TARGETS:,}, or empty.")]
+    )
+
+    def validate_retry_attempts(self, field: Field) -> None:
+        most, who = (3, "The provider") if self.retry_by.data == "provider" else (10, "Callboard")
+        if field.data is not None and not 0 <= field.data <= most:
+            raise ValidationError(f"{who} tries again 0 to {most} times.")
+
+    def validate_retry_outcomes(self, field: Field) -> None:
+        if self.retry_by.data == "us" and self.retry_attempts.data and not field.data:
+            raise ValidationError("Choose after which outcomes, or 0 more tries.")
+
+
+class LaunchForm(FlaskForm):
+    """The tick and what the page showed: its versions, and its facts in words."""
+
+    campaign_version = IntegerField(validators=[InputRequired()], widget=HiddenInput())
+    list_version = IntegerField(validators=[InputRequired()], widget=HiddenInput())
+    facts = HiddenField()
+    confirmed = BooleanField("", [InputRequired("Tick this first.")])

@@ -1,0 +1,118 @@
+"""What every step of a draft shares: the steps with their problems, the summary at the side, and how a step is saved."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flask import flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from blueprints.compose.forms import StepForm
+from blueprints.database import db, writing
+from blueprints.requests import is_htmx
+from blueprints.runtime import now
+from core import drafts, preview, schedule
+from core.errors import Conflict, Invalid
+from core.lists import list_of
+from core.models import Campaign
+
+STEPS = (("what", "What"), ("who", "Who"), ("when", "When and how"), ("check", "Check and launch"))
+NEXT = {"what": "compose.who", "who": "compose.when", "when": "compose.check"}
+
+
+def frame(campaign: Campaign, step: str) -> dict[str, Any]:
+    """The context of the step's page and of the fragments that an autosave answers with."""
+    session, moment = db.session(), now()
+    contact_list = list_of(session, campaign.id)
+    problems = drafts.problems(session, campaign, moment)
+    total = sum(map(len, problems.values()))
+    return {
+        "campaign": campaign, "contact_list": contact_list, "step": step, "problems": problems, "problem_count": total,
+        "steps": [_step(campaign, key, label, problems, total) for key, label in STEPS],
+        "summary": preview.summary_of(campaign, contact_list, moment), "now": moment, "span": schedule.span,
+        "calls_an_hour": schedule.calls_an_hour(campaign.lines), "stored_words": partial(stored_words, campaign),
+        "start_twice": campaign.start_at is not None and schedule.shown_twice(campaign.start_at, campaign.zone),
+    }  # fmt: skip
+
+
+def stored_words(campaign: Campaign, change: drafts.Change) -> str:
+    """What another tab saved, as a person reads it."""
+    stored = change.stored
+    if change.field == "agent_id":
+        return campaign.agent.name if campaign.agent else "none"
+    if change.field == "start_at":
+        return f"{stored:%Y-%m-%d %H:%M} UTC" if stored else "as soon as it is launched"
+    if isinstance(stored, dict):
+        return ", ".join(f"{key} = {value}" for key, value in stored.items()) or "empty"
+    if isinstance(stored, list):
+        return ", ".join(map(str, stored)) or "none"
+    return "empty" if stored in (None, "") else str(stored)
+
+
+def _step(campaign: Campaign, key: str, label: str, problems: drafts.Problems, total: int) -> dict[str, Any]:
+    """A step shows a number only where something is wrong; "nothing there yet" is not wrong on a fresh draft."""
+    wrong = problems.get(key, [])
+    return {
+        "key": key, "label": label, "url": url_for(f"compose.{key}", campaign_id=campaign.id),
+        "done": not wrong if key in problems else total == 0, "problems": len(wrong),
+    }  # fmt: skip
+
+
+def save(
+    campaign_id: int, step: str, form: StepForm, values: Callable[[], dict[str, Any]], show: Any
+) -> ResponseReturnValue:
+    """Save one step and go to where the pressed button leads; an autosave gets the fragments that changed.
+
+    `values` reads the checked form inside the transaction; `show(campaign, form, changes)` renders the page
+    again with what was typed.
+    """
+    changes: list[drafts.Change] = []
+    adds_row = "add_row" in request.form
+    if form.validate_on_submit():
+        try:
+            with writing() as session:
+                drafts.save_step(session, campaign_id, step, values(), form.seen.data or "")
+        except Invalid as error:
+            form.complain(error)
+        except drafts.ChangedMeanwhile as error:
+            changes = error.changes
+    campaign = drafts.get_draft(db.session(), campaign_id)
+    wrong = bool(changes or form.errors)
+    if is_htmx():
+        return autosaved(campaign, step, form, changes), 422 if wrong else 200
+    if wrong or adds_row:
+        return show(campaign, form, changes), 422 if wrong else 200
+    return redirect(url_for(_destination(step), campaign_id=campaign_id), 303)
+
+
+def _destination(step: str) -> str:
+    return f"compose.{step}" if "stay" in request.form else NEXT[step]
+
+
+def autosaved(campaign: Campaign, step: str, form: StepForm, changes: list[drafts.Change]) -> str:
+    sentences = [error for errors in form.errors.values() for error in flat(errors)]
+    if changes:
+        sentences.append("Changed in another tab: press Continue to see what.")
+    return render_template(
+        "compose/_autosaved.html", form=form, sentences=sentences, seen=None if changes else drafts.fingerprint(campaign, step),
+        oob=True, **frame(campaign, step),
+    )  # fmt: skip
+
+
+def flat(errors: Any) -> list[str]:
+    """The sentences inside WTForms' nest of lists and dicts."""
+    if isinstance(errors, str):
+        return [errors]
+    inner = errors.values() if isinstance(errors, dict) else errors
+    return [sentence for part in inner for sentence in flat(part)]
+
+
+def already_launched(campaign_id: int, error: Conflict) -> ResponseReturnValue:
+    """A draft's address after its launch leads to the campaign, with the reason."""
+    flash(str(error), "warning")
+    address = url_for("campaigns.show", campaign_id=campaign_id)
+    if is_htmx():
+        response = make_response("", 204)
+        response.headers["HX-Redirect"] = address
+        return response
+    return redirect(address, 303)
