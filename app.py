@@ -9,6 +9,7 @@ from htmx_flask import Htmx
 import config
 from blueprints import (
     agents,
+    api,
     auth,
     campaigns,
     compose,
@@ -27,7 +28,7 @@ from blueprints import (
 )
 from config import Settings
 
-BLUEPRINTS = (auth.bp, agents.bp, campaigns.bp, compose.bp, live.bp, inbox.bp, webhooks.bp, health.bp)
+BLUEPRINTS = (auth.bp, agents.bp, campaigns.bp, compose.bp, live.bp, inbox.bp, webhooks.bp, api.bp, health.bp)
 # Their callers prove who they are in each request, not by a cookie that another site could make a browser send.
 WITHOUT_CSRF: tuple[str, ...] = ("webhooks", "api")
 

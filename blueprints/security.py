@@ -98,7 +98,7 @@ def _door(door: Door) -> Callable[[View], View]:
 
 
 def door_of(app: Flask, endpoint: str) -> Door | None:
-    return getattr(app.view_functions[endpoint], "door", None)
+    return getattr(app.view_functions.get(endpoint), "door", None)
 
 
 def init_app(app: Flask) -> None:
@@ -209,12 +209,13 @@ def _find_token(text: str) -> CurrentToken | None:
 
 
 def actor() -> Actor:
-    """Who acts in this request, as the audit writes it."""
+    """Who acts in this request, as the audit writes it: at a program's door the program, whatever cookie came along."""
     address = request.remote_addr or ""
-    if person := current_person():
-        return Actor(person.name or person.email, person_id=person.id, address=address)
-    if token := current_token():
+    door = door_of(current_app, request.endpoint or "")
+    if door and door.scope and (token := current_token()):
         return Actor(token.name, api_token_id=token.id, address=address)
+    if door and door.role and (person := current_person()):
+        return Actor(person.name or person.email, person_id=person.id, address=address)
     raise LookupError("nobody acts: this door is open")
 
 

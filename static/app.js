@@ -188,10 +188,15 @@
   document.addEventListener("htmx:configRequest", (event) => {
     event.detail.headers["X-CSRFToken"] = document.querySelector("meta[name=csrf-token]").content;
   });
+  // A refusal brings its own words for the place of notices; htmx would drop them with the status.
+  const bringsNotice = (event) => event.detail.xhr?.getResponseHeader("HX-Retarget") === "#notices";
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (bringsNotice(event)) event.detail.shouldSwap = true;
+  });
   document.addEventListener("htmx:beforeRequest", (event) => saving(event, "Saving…", false));
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful) saving(event, "Saved just now", false, new Date().toISOString());
-    else if (!saving(event, "Not saved", true) && event.detail.xhr?.status !== 422) notice("That did not work. Check the connection, then try again.");
+    else if (!saving(event, "Not saved", true) && event.detail.xhr?.status !== 422 && !bringsNotice(event)) notice("That did not work. Check the connection, then try again.");
   });
   document.addEventListener("htmx:load", (event) => wake(event.detail.elt));
   document.addEventListener("live:changed", () => wake());
