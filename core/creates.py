@@ -66,14 +66,14 @@ class Created:
 
 
 def create_campaign(
-    session: Session, request: CreateRequest, key: str | None, token_id: int, actor: Actor, vault: Vault, now: datetime
+    session: Session, request: CreateRequest, key: str | None, actor: Actor, vault: Vault, now: datetime
 ) -> Created:
-    """Make and launch the campaign, or find the one that this token made by the same request before.
+    """Make and launch the campaign, or find the one that this program made by the same request before.
 
     `key` is the caller's own. KeyReused: it stands for another request; Conflict: a person took the first campaign back.
     """
-    campaign = _draft(session, request, token_id, actor, vault, now)
-    first = _claim_keys(session, request, key, token_id, campaign, now)
+    campaign = _draft(session, request, actor, vault, now)
+    first = _claim_keys(session, request, key, campaign, now)
     if first is not None:
         session.delete(campaign)
         return Created(_known(session, first, request), is_repeat=True)
@@ -83,15 +83,13 @@ def create_campaign(
     return Created(campaign, is_repeat=False)
 
 
-def _draft(
-    session: Session, request: CreateRequest, token_id: int, actor: Actor, vault: Vault, now: datetime
-) -> Campaign:
+def _draft(session: Session, request: CreateRequest, actor: Actor, vault: Vault, now: datetime) -> Campaign:
     campaign = Campaign(
         name=request.name, agent_id=_agent_id(session, request.agent_uuid, now), context=request.context,
         start_at=request.start_at, lines=request.lines, retry_attempts=request.provider_retries or 0,
         retry_by="us" if request.provider_retries is None else "provider",
         state=CampaignState.DRAFT.value, state_since=now, version=1,
-        created_at=now, created_by=actor.name, api_token_id=token_id,
+        created_at=now, created_by=actor.name, api_token_id=actor.api_token_id,
         webhook_url=request.webhook_url, notify_on_call_complete=request.notify_on_call_complete,
         webhook_secret=vault.seal(request.webhook_secret) if request.webhook_secret else None,
     )  # fmt: skip
@@ -108,31 +106,29 @@ def _agent_id(session: Session, uuid: str, now: datetime) -> int:
 
 
 def _claim_keys(
-    session: Session, request: CreateRequest, key: str | None, token_id: int, campaign: Campaign, now: datetime
+    session: Session, request: CreateRequest, key: str | None, campaign: Campaign, now: datetime
 ) -> CreateKey | None:
     """None when the keys now stand for this campaign, else the older one that the request repeats.
 
     A campaign made with the caller's key also answers the same words without one: the caller may have lost the key.
     """
-    by_words = f"body:{request.body_hash}"
+    fresh = {"body_hash": request.body_hash, "campaign_id": campaign.id, "created_at": now}
+    by_words, token_id = f"body:{request.body_hash}", campaign.api_token_id
     if key is None:
-        overdue = CreateKey.created_at <= now - REPEAT_WINDOW
-        return _claim(session, by_words, overdue, request, token_id, campaign, now)
-    first = _claim(session, f"key:{key}", false(), request, token_id, campaign, now)
+        return _claim(session, token_id, by_words, fresh, may_take_over=CreateKey.created_at <= now - REPEAT_WINDOW)
+    first = _claim(session, token_id, f"key:{key}", fresh, may_take_over=false())
     if first is None:
-        _claim(session, by_words, true(), request, token_id, campaign, now)
+        _claim(session, token_id, by_words, fresh, may_take_over=true())
     return first
 
 
 def _claim(
-    session: Session, key: str, may_take_over: ColumnElement[bool], request: CreateRequest, token_id: int,
-    campaign: Campaign, now: datetime,
-) -> CreateKey | None:  # fmt: skip
+    session: Session, token_id: int | None, key: str, fresh: dict[str, Any], may_take_over: ColumnElement[bool]
+) -> CreateKey | None:
     """One statement decides between requests that arrive together: the others wait for the first one's commit here."""
-    fresh = {"body_hash": request.body_hash, "campaign_id": campaign.id, "created_at": now}
+    place = [CreateKey.api_token_id, CreateKey.key]
     row = _insert(session, CreateKey).values(api_token_id=token_id, key=key, **fresh)
-    mine = [CreateKey.api_token_id, CreateKey.key]
-    taken = row.on_conflict_do_update(index_elements=mine, set_=fresh, where=may_take_over).returning(CreateKey.id)
+    taken = row.on_conflict_do_update(index_elements=place, set_=fresh, where=may_take_over).returning(CreateKey.id)
     if session.scalar(taken) is not None:
         return None
     return session.scalars(select(CreateKey).where(CreateKey.api_token_id == token_id, CreateKey.key == key)).one()

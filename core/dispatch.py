@@ -154,7 +154,7 @@ def _lines_in_use(session: Session, waves: list[Wave]) -> int:
         .where(Contact.wave_id.in_([wave.id for wave in waves]), Contact.settled_at.is_(None))
         .group_by(Contact.wave_id)
     )
-    unsettled = dict(rows.tuples().all())
+    unsettled = dict(rows.all())
     return sum(min(wave.lines, unsettled.get(wave.id, 0)) for wave in waves)
 
 

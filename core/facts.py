@@ -63,7 +63,7 @@ class CampaignFact:
 
 
 class Sent(StrEnum):
-    """What one POST /campaigns came to. The table is in provider/client.py; what follows from each in core/submission.py."""
+    """What one POST /campaigns came to. The table is in provider/outcomes.py; what follows from each in core/submission.py."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"

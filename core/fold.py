@@ -79,20 +79,25 @@ def fold(wave: Wave | None, attempts: Sequence[Attempt], now: datetime) -> tuple
         return None
     if wave.state in _NOT_YET_ACCEPTED:
         return ContactState.QUEUED, False
-    quiet = wave.state == WaveState.FINISHED or now >= silence_ends(wave)
     here = sorted((a for a in attempts if a.wave_id == wave.id), key=age)
-    if quiet:  # whatever is still open will not be waited for
-        here = [a for a in here if a.status != AttemptStatus.DIALLING]
-    elif not here or here[-1].status == AttemptStatus.DIALLING:
-        return (ContactState.DIALLING if here else ContactState.SUBMITTED), False
+    outcomes = [a for a in here if a.status != AttemptStatus.DIALLING]
+    quiet = wave.state == WaveState.FINISHED or now >= silence_ends(wave)
+    if not quiet and not _settles(outcomes, wave.retry_attempts):
+        if not here or here[-1].status == AttemptStatus.DIALLING:
+            return (ContactState.DIALLING if here else ContactState.SUBMITTED), False
+        if wave.provider_over_at is None:
+            return ContactState(here[-1].status), False
+    # From here on nothing more is waited for: a call that is still open changes the state only by its outcome.
     if any(a.status == AttemptStatus.ANSWERED for a in attempts):
         return ContactState.ANSWERED, True
-    if not here:
-        return ContactState.NO_NEWS, True
-    newest = here[-1]
-    used_up = len(here) > wave.retry_attempts and not newest.retry_follows
-    settled = newest.status in SETTLED_AT_ONCE or used_up or quiet or wave.provider_over_at is not None
-    return ContactState(newest.status), settled
+    return (ContactState(outcomes[-1].status) if outcomes else ContactState.NO_NEWS), True
+
+
+def _settles(outcomes: Sequence[Attempt], retries: int) -> bool:
+    """Reached, declined, or all the provider's tries used up."""
+    if any(a.status in SETTLED_AT_ONCE for a in outcomes):
+        return True
+    return len(outcomes) > retries and not outcomes[-1].retry_follows
 
 
 def silence_ends(wave: Wave) -> datetime:

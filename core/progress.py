@@ -62,7 +62,7 @@ def progress(session: Session, campaign: Campaign) -> Progress:
         rows = session.execute(
             select(Contact.state, func.count()).where(Contact.wave_id.in_(open_waves)).group_by(Contact.state)
         )
-        _add(counts, dict(rows.tuples().all()))
+        _add(counts, dict(rows.all()))
     counts[ContactState.READY] = campaign.size - sum(counts.values())
     return Progress(counts, campaign.size)
 
@@ -79,7 +79,7 @@ def wave_counts(session: Session, wave: Wave) -> dict[str, int]:
     rows = session.execute(
         select(Contact.state, func.count()).where(Contact.wave_id == wave.id).group_by(Contact.state)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 @dataclass(frozen=True, slots=True)

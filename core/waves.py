@@ -160,4 +160,4 @@ def count_states(session: Session, wave_id: int) -> dict[str, int]:
     rows = session.execute(
         select(Contact.state, func.count()).where(Contact.wave_id == wave_id).group_by(Contact.state)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 TICK, SUBMIT, ASK, LISTS = "tick", "submit", "ask", "lists"
 QUEUES = (TICK, SUBMIT, ASK, LISTS)
 # The longest a job may run, in seconds. A wave that is `submitting` for longer than its job can live is `unknown`.
-TIME_LIMITS = {TICK: 60, SUBMIT: 90, ASK: 120, LISTS: 3600}
+TIME_LIMITS = {TICK: 60, SUBMIT: 110, ASK: 120, LISTS: 3600}
 # The one job of each queue that is rung with a row's id.
 JOBS = {
     TICK: "jobs.tick.tick",
