@@ -50,7 +50,7 @@ def end(response: Response) -> Response:
     quiet = (request.endpoint or "").startswith(QUIET)
     milliseconds = (time.perf_counter() - g.began) * 1000
     log.log(
-        logging.DEBUG if quiet and response.status_code < 500 else logging.INFO,
+        logging.DEBUG if quiet else logging.INFO,
         "method=%s rule=%s status=%d ms=%.0f",
         request.method, request.url_rule.rule if request.url_rule else "-", response.status_code, milliseconds,
     )  # fmt: skip
