@@ -32,7 +32,7 @@ def create() -> Response:
     asked = read_create(_body())
     key, moment, program = _key(), now(), _program()
     with writing() as session:
-        created = create_campaign(session, asked, key, program.api_token_id or 0, program, vault(), moment)
+        created = create_campaign(session, asked, key, program, vault(), moment)
         campaign_id, answer = created.campaign.id, campaign_answer(session, created.campaign)
     response = jsonify(answer)
     if created.is_repeat:
@@ -69,7 +69,7 @@ def refuse_size(_error: RequestEntityTooLarge) -> tuple[Response, int]:
 
 
 def _body() -> bytes:
-    # A program's list is a whole request, unlike a form; a chunked body is counted while it is read.
+    db.session.rollback()  # a slow body must not hold a connection's transaction
     request.max_content_length = MOST_BYTES
     return request.get_data(cache=False)
 
