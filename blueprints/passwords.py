@@ -10,11 +10,11 @@ from gevent import monkey
 from gevent.threadpool import ThreadPool
 
 LONGEST = 1024
-# Each check takes 64 MB and a core for about 150 ms: two at a time leave both to the others.
+# Each check takes 64 MB and one core for about 150 ms: a burst of them must not take all cores from everybody else.
 CHECKS_AT_A_TIME = 2
 
 Result = TypeVar("Result")
-_hasher = PasswordHasher()
+_hasher = PasswordHasher(parallelism=1)
 
 
 def hash_password(password: str) -> str:
