@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -34,7 +35,7 @@ class CampaignView:
     campaign: Campaign
     progress: Progress
     waves: list[tuple[Wave, dict[str, int], bool]]
-    planned_waves: int
+    waves_to_come: int
     feed: list[Any]
     last_event_at: datetime | None
     tone: str
@@ -86,13 +87,15 @@ def _contacts(campaign_id: int) -> dict[str, Any]:
 
 
 def campaign_view(session: Session, campaign: Campaign, masked: bool) -> CampaignView:
+    numbers = progress(session, campaign)
+    plan = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch)
+    to_come = ceil(numbers.counts[ContactState.READY] / plan.size)
     waves = [
         (wave, wave_counts(session, wave), wave.state == WaveState.ACCEPTED and disagrees(session, wave))
         for wave in lookups.waves_of(session, campaign.id)
     ]
-    planned = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).waves
     return CampaignView(
-        campaign, progress(session, campaign), waves, max(planned, len(waves)), feed(session, campaign.id),
+        campaign, numbers, waves, to_come, feed(session, campaign.id),
         lookups.last_event_at(session, campaign.id), _tone(campaign, [wave for wave, _, _ in waves]), masked,
     )  # fmt: skip
 

@@ -194,20 +194,25 @@ class CallCounts:
 
 
 def call_counts(session: Session, campaign: Campaign, progress: Progress) -> CallCounts:
-    """Derived from the counts by state; only contacts whose state does not tell it are looked at."""
-    if not session.scalar(select(Wave.id).where(Wave.campaign_id == campaign.id).limit(1)):
-        return CallCounts(0, 0, 0)
-    told = (ContactState.DIALLING, ContactState.ANSWERED, ContactState.VOICEMAIL, *_OTHER_OUTCOMES)
-    untold = [state for state in ContactState if state not in told and progress.of(state)]
+    """Derived from the counts by state; only contacts whose state does not tell are looked at, by their index."""
     mine = select(func.count()).where(Contact.campaign_id == campaign.id)
-    tried = session.scalar(mine.where(Contact.state.in_(untold), Contact.attempts > 0)) or 0
-    pending = session.scalar(mine.where(Contact.state.in_(_OTHER_OUTCOMES), Contact.wave_id.in_(_open(campaign)),
-                                        Contact.settled_at.is_(None))) or 0  # fmt: skip
+    untold = [state for state in _untold(campaign) if progress.of(state)]
+    tried = session.scalar(mine.where(Contact.state.in_(untold), Contact.attempts > 0)) if untold else 0
+    ringing_again = mine.where(Contact.wave_id.in_(_open(campaign)), Contact.settled_at.is_(None))
+    pending = session.scalar(ringing_again.where(Contact.state.in_(_OTHER_OUTCOMES)))
     return CallCounts(
-        initiated=progress.of(*told) + tried,
+        initiated=progress.of(ContactState.DIALLING) + progress.dialled + (tried or 0),
         completed=progress.of(ContactState.ANSWERED, ContactState.VOICEMAIL),
-        failed=progress.of(*_OTHER_OUTCOMES) - pending,
+        failed=progress.of(*_OTHER_OUTCOMES) - (pending or 0),
     )
+
+
+def _untold(campaign: Campaign) -> tuple[ContactState, ...]:
+    """States of people who may or may not have had a call: the list can be long where we do not try again, and is left alone."""
+    open_ones = (ContactState.QUEUED, ContactState.SUBMITTED, ContactState.NO_NEWS)
+    if campaign.retry_by == "us" and campaign.retry_attempts:
+        return (*open_ones, ContactState.READY, ContactState.EXCLUDED, ContactState.CANCELLED)
+    return open_ones
 
 
 def _open(campaign: Campaign) -> Any:

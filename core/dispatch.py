@@ -12,6 +12,7 @@ from core.fold import silence_ends
 from core.launch import lock_campaign
 from core.ledger import settle_wave
 from core.models import Campaign, Contact, Reservation, Wave
+from core.progress import progress
 from core.provider_state import trouble
 from core.requests import wave_plan
 from core.states import LIVE_CAMPAIGNS, OPEN_WAVES, CampaignState, ContactState, WaveState, check_campaign_move
@@ -58,7 +59,7 @@ def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> 
     ):
         _move(campaign, CampaignState.COMPLETED, now)
         campaign.ended_at = now
-    _say(campaign, reason or _standing(campaign, waves), now)
+    _say(campaign, reason or _standing(session, campaign, waves), now)
     _collect(waves, round_, now)
     round_.changed = round_.changed or before != (campaign.state, campaign.why)
     return round_
@@ -185,7 +186,7 @@ def _anybody_left(session: Session, campaign: Campaign) -> bool:
     return waiting is not None or session.scalar(query.where(Contact.due_at.is_not(None))) is not None
 
 
-def _standing(campaign: Campaign, waves: list[Wave]) -> str:
+def _standing(session: Session, campaign: Campaign, waves: list[Wave]) -> str:
     """The sentence of a campaign that nothing holds up."""
     if needing := [wave for wave in waves if wave.state == WaveState.NEEDS_PERSON]:
         return f"Wave {needing[0].ordinal} may or may not have been sent; somebody must decide."
@@ -201,18 +202,16 @@ def _standing(campaign: Campaign, waves: list[Wave]) -> str:
         return "Stopped."
     if campaign.state == CampaignState.COMPLETED:
         return "Everybody was called or accounted for."
-    return _calling(campaign, waves)
+    return _calling(session, campaign, waves)
 
 
-def _calling(campaign: Campaign, waves: list[Wave]) -> str:
-    calling = [wave for wave in waves if wave.state == WaveState.ACCEPTED]
+def _calling(session: Session, campaign: Campaign, waves: list[Wave]) -> str:
+    calling = [str(wave.ordinal) for wave in waves if wave.state == WaveState.ACCEPTED]
     if not calling:
         return f"Wave {waves[-1].ordinal} is being handed over to the provider." if waves else "Starting."
-    total = max(wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).waves, calling[-1].ordinal)
-    names = " and ".join(str(wave.ordinal) for wave in calling[-3:])
-    if len(calling) == 1:
-        return f"Wave {names} of {total} is calling."
-    return f"Waves {names} of {total} are calling."
+    names = f"Wave {calling[0]} is" if len(calling) == 1 else f"Waves {', '.join(calling[:-1])} and {calling[-1]} are"
+    ready = progress(session, campaign).counts[ContactState.READY]
+    return f"{names} calling; {f'{ready:,} people wait for free lines' if ready else 'everybody was handed over'}."
 
 
 def _collect(waves: list[Wave], round_: Round, now: datetime) -> None:

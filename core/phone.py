@@ -109,8 +109,10 @@ def _parse(text: str, country: str) -> tuple[str | None, str]:
     if first is None:
         again = _with_plus(text)
         first = _valid(again, country)[0] if again else None
-        if first is None:
+        if again is None or first is None:
             return None, problem
+        if _one_digit_too_many(again[1:], country):
+            return None, f"{problem} If the plus was lost, write {again}."
         words = ", the plus was missing"
     else:
         words = ""
@@ -126,6 +128,11 @@ def _with_plus(text: str) -> str | None:
     if digits.startswith("00"):
         return "+" + digits[2:]
     return "+" + digits if len(digits) >= SHORTEST_WITHOUT_PLUS and digits[0] != "0" else None
+
+
+def _one_digit_too_many(digits: str, country: str) -> bool:
+    """Is a number of this country with a digit typed twice as likely as a lost plus? Guessing would ring at a stranger's."""
+    return any(_valid(digits[:place] + digits[place + 1 :], country)[0] is not None for place in range(len(digits)))
 
 
 def _valid(text: str, country: str) -> tuple[phonenumbers.PhoneNumber | None, str]:

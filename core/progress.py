@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.models import AuditEntry, Campaign, Contact, Delivery, Wave
-from core.states import ContactState
+from core.states import ContactState, Verdict
 
 OUTCOMES = (
     ContactState.ANSWERED, ContactState.VOICEMAIL, ContactState.NO_ANSWER, ContactState.BUSY, ContactState.DECLINED,
@@ -109,7 +109,7 @@ _REFUSED = {
 }
 
 
-def feed(session: Session, campaign_id: int, most: int = 20) -> list[FeedLine]:
+def feed(session: Session, campaign_id: int, most: int = 12) -> list[FeedLine]:
     """What happened lately, newest first: deliveries that moved something or were refused, and what people did."""
     told = select(
         Delivery.id,
@@ -120,9 +120,8 @@ def feed(session: Session, campaign_id: int, most: int = 20) -> list[FeedLine]:
         Delivery.number,
         Delivery.note,
     )
-    deliveries = session.execute(
-        told.where(Delivery.campaign_id == campaign_id).order_by(Delivery.id.desc()).limit(most)
-    )
+    moving = told.where(Delivery.campaign_id == campaign_id, Delivery.verdict != Verdict.REPEAT)
+    deliveries = session.execute(moving.order_by(Delivery.id.desc()).limit(most))
     entries = session.execute(
         select(AuditEntry.at, AuditEntry.summary)
         .where(AuditEntry.subject == "campaign", AuditEntry.subject_id == campaign_id, AuditEntry.summary != "")
@@ -149,4 +148,4 @@ def _words(event: str | None, status: str | None, verdict: str, words: str) -> s
     said = (status or event or "report").replace("_", " ").replace(".", " ")
     if verdict == "applied" and status:
         return said.capitalize()
-    return f"{said.capitalize()}: {words or 'known already'}"
+    return f"{said.capitalize()}: {words}" if words else f"{said.capitalize()} ({verdict.replace('_', ' ')})"
