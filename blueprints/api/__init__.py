@@ -70,8 +70,12 @@ def refuse_size(_error: RequestEntityTooLarge) -> tuple[Response, int]:
 
 def _body() -> bytes:
     db.session.rollback()  # a slow body must not hold a connection's transaction
-    request.max_content_length = MOST_BYTES
-    return request.get_data(cache=False)
+    # A declared length beyond the limit is refused unread; a chunked body is only cut off there: one byte more tells.
+    request.max_content_length = MOST_BYTES + 1
+    body = request.get_data(cache=False)
+    if len(body) > MOST_BYTES:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _key() -> str | None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -25,6 +26,9 @@ DOCUMENTED_KEYS = {
     "campaign_id", "agent_id", "name", "total_targets", "status", "scheduled_at", "started_at",
     "calls_initiated", "calls_completed", "calls_failed",
 }  # fmt: skip
+
+
+SIZE_WORDS = "The request is larger than 1 MiB. Split it into several campaigns."
 
 
 def request_of(size: int = 1, **changes: Any) -> dict[str, Any]:
@@ -276,10 +280,11 @@ def test_requests_that_arrive_together_make_one_campaign(app, program, session, 
     assert session.scalar(select(func.count()).select_from(Contact)) == 1
 
 
-def test_what_is_too_large_is_refused_with_a_sentence(program, monkeypatch):
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_what_is_too_large_is_refused_with_a_sentence(program, monkeypatch, is_chunked):
     monkeypatch.setattr("blueprints.api.MOST_BYTES", 1024 * 1024)
-    answer = program.create(request_of(context={"a": "x" * 1024 * 1024}))
-    assert (answer.status_code, answer.json["detail"]) == (
-        413,
-        "The request is larger than 1 MiB. Split it into several campaigns.",
-    )
+    body = json.dumps(request_of(context={"a": "x" * 1024 * 1024})).encode()
+    length = {} if is_chunked else {"CONTENT_LENGTH": str(len(body))}
+    environ = {"wsgi.input": BytesIO(body), "wsgi.input_terminated": is_chunked, **length}
+    answer = program.client.post("/api/v1/campaigns", headers=program.headers, environ_overrides=environ, csrf=False)
+    assert (answer.status_code, answer.json["detail"]) == (413, SIZE_WORDS)

@@ -188,3 +188,11 @@ def test_calls_are_counted_by_what_became_of_them(session, token_id):
             contact.state, contact.attempts, contact.settled_at = person
     counts = call_counts(session, campaign, progress(session, campaign))
     assert (counts.initiated, counts.completed, counts.failed) == (9, 2, 2)
+
+
+def test_somebody_who_waits_for_another_try_of_ours_has_had_a_call(session, token_id):
+    campaign = create(session, token_id).campaign
+    with writing(session):
+        campaign.retry_attempts = 1
+        session.scalars(select(Contact).where(Contact.number == NUMBERS[0])).one().attempts = 1
+    assert call_counts(session, campaign, progress(session, campaign)).initiated == 1
