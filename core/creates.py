@@ -150,10 +150,10 @@ def _known(session: Session, first: CreateKey, request: CreateRequest) -> Campai
 
 def _list(session: Session, campaign: Campaign, request: CreateRequest, now: datetime) -> None:
     rows = _judged(request.targets)
-    counts = Counter(dict.fromkeys(map(str, RowVerdict), 0)) + Counter(str(row.verdict) for row in rows)
+    counts = dict.fromkeys(map(str, RowVerdict), 0) | Counter(str(row.verdict) for row in rows)
     contact_list = ContactList(
         campaign_id=campaign.id, state="ready", version=1, source="api", headers=list(COLUMNS),
-        mapping={"number": 0, "caller_id": 1, "context": 2}, counts=dict(counts), rows_read=len(rows), changed_at=now,
+        mapping={"number": 0, "caller_id": 1, "context": 2}, counts=counts, rows_read=len(rows), changed_at=now,
     )  # fmt: skip
     session.add(contact_list)
     session.flush()
@@ -198,8 +198,8 @@ def call_counts(session: Session, campaign: Campaign, progress: Progress) -> Cal
     mine = select(func.count()).where(Contact.campaign_id == campaign.id)
     untold = [state for state in _untold(campaign) if progress.of(state)]
     tried = session.scalar(mine.where(Contact.state.in_(untold), Contact.attempts > 0)) if untold else 0
-    ringing_again = mine.where(Contact.wave_id.in_(_open(campaign)), Contact.settled_at.is_(None))
-    pending = session.scalar(ringing_again.where(Contact.state.in_(_OTHER_OUTCOMES)))
+    unsettled = mine.where(Contact.wave_id.in_(_open(campaign)), Contact.settled_at.is_(None))
+    pending = session.scalar(unsettled.where(Contact.state.in_(_OTHER_OUTCOMES)))
     return CallCounts(
         initiated=progress.of(ContactState.DIALLING) + progress.dialled + (tried or 0),
         completed=progress.of(ContactState.ANSWERED, ContactState.VOICEMAIL),
