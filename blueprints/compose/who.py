@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from blueprints.compose import bp
 from blueprints.compose.forms import MappingForm, ReadingForm, WhoForm
@@ -16,7 +18,7 @@ from blueprints.security import needs, takes_uploads
 from core import drafts, lists
 from core.columns import column_letter
 from core.errors import Conflict
-from core.models import Campaign, ContactList, Row
+from core.models import Campaign, ContactList
 from core.states import RowVerdict
 from core.tables import csv_line
 from jobs.queue import LISTS, ring
@@ -142,16 +144,18 @@ def _change(campaign_id: int, change: Any) -> ResponseReturnValue:
 def problem_rows(campaign_id: int) -> ResponseReturnValue:
     """The rows that will not be called: the file's own columns in their order, then row number, box and reason."""
     contact_list = lists.list_of(db.session(), campaign_id)
-    lines = _problem_lines(list(contact_list.headers), lists.problem_rows(db.session(), contact_list.id))
+    lines = _problem_lines(db.engine, list(contact_list.headers), contact_list.id)
     headers = {"Content-Disposition": f'attachment; filename="problem-rows-{campaign_id}.csv"'}
-    return Response(stream_with_context(lines), mimetype="text/csv", headers=headers)
+    return Response(lines, mimetype="text/csv", headers=headers)
 
 
-def _problem_lines(headers: list[str], rows: Iterator[Row]) -> Iterator[str]:
+def _problem_lines(engine: Engine, headers: list[str], list_id: int) -> Iterator[str]:
+    """The lines, read as they are sent: with a session of their own, because the request's has ended by then."""
     yield "\ufeff" + csv_line([*headers, "Row in your file", "Box", "Reason"])
-    for row in rows:
-        padding = [""] * (len(headers) - len(row.cells))
-        yield csv_line([*row.cells, *padding, row.row_number, BOXES[RowVerdict(row.verdict)][0], row.reason])
+    with Session(engine) as session:
+        for row in lists.problem_rows(session, list_id):
+            padding = [""] * (len(headers) - len(row.cells))
+            yield csv_line([*row.cells, *padding, row.row_number, BOXES[RowVerdict(row.verdict)][0], row.reason])
 
 
 def _context(campaign: Campaign, form: WhoForm | None, mapping_form: MappingForm | None = None) -> dict[str, Any]:
