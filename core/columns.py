@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
-from core.phone import mend
+from core.phone import Damaged, mend
 from core.requests import REF
 
 LONGEST_VARIABLE = 64
@@ -47,7 +47,11 @@ _NUMBERS, _CALLERS, _ZONES = _words(_NUMBER_WORDS), _words(_CALLER_WORDS), _word
 
 def looks_like_number(text: str) -> bool:
     """Could this cell be a phone number? Seven to fifteen digits and little else; not a date, not an amount."""
-    text = mend(text.strip())
+    try:
+        text = mend(text.strip())
+    except Damaged:
+        # Only a number can lose its last digits to a spreadsheet.
+        return True
     digits = sum(c.isdigit() for c in text)
     if not 7 <= digits <= 17 or re.fullmatch(r"\d{4}-\d\d-\d\d.*|\d{1,2}[./]\d{1,2}[./]\d{4}", text):
         return False
