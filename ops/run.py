@@ -43,9 +43,11 @@ def main() -> int:
 def prepare(settings: Settings) -> str:
     """What must be done before the web starts; returns the line about the first sign-in."""
     from ops.database import upgrade_database
+    from ops.first_agents import prepare_first_agents
     from ops.first_person import prepare_first_person
 
     upgrade_database(settings)
+    prepare_first_agents(settings)
     sign_in = prepare_first_person(settings)
     if sign_in.new_password:
         return f"First sign-in: {sign_in.email}, password {sign_in.new_password} (shown only this once)"
