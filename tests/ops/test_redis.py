@@ -7,8 +7,8 @@ from redis import Redis
 
 from ops import redis as ops_redis
 from ops.errors import CannotStart
+from ops.postgresql import server, short_folder
 from ops.redis import find_server, server_in_wheel, wait_until_up, write_configuration
-from tests.services import server, short_folder
 
 
 @pytest.fixture
