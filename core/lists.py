@@ -20,7 +20,7 @@ MOST_ROWS = 1_000_000
 MOST_BYTES = 100 * 1024 * 1024
 # A batch is judged outside any transaction and written in one that stays far below 100 ms.
 BATCH = 1000
-PAGE = 50
+PAGE = 20
 # An import tells of itself with every batch; one that has been silent for this long was killed.
 SILENT_IMPORT = timedelta(seconds=120)
 WORKING = ("waiting", "importing")

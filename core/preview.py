@@ -73,9 +73,8 @@ def samples(session: Session, campaign: Campaign, contact_list: ContactList, cou
     if emptiest is not None:
         first = session.scalar(select(Row).where(Row.list_id == contact_list.id, Row.row_number == emptiest))
         rows = [row for row in (first, *(row for row in rows if row.row_number != emptiest)) if row][:count]
-    names = variable_columns(contact_list)
     return [
-        Sample(row.row_number, row.number or "", row.caller_id, {**campaign.context, **variables_of(row.cells, names)},
+        Sample(row.row_number, row.number or "", row.caller_id, {**campaign.context, **variables_of(row.cells, contact_list.mapping)},
                row.row_number == emptiest)
         for row in rows
     ]  # fmt: skip
@@ -119,9 +118,8 @@ def first_request(
     if campaign.agent is None or not people:
         return None
     plan = wave_plan(campaign.wave_size, people)
-    names = variable_columns(contact_list)
     targets = [
-        TargetRequest(row.number or "", MASK, row.caller_id, variables_of(row.cells, names))
+        TargetRequest(row.number or "", MASK, row.caller_id, variables_of(row.cells, contact_list.mapping))
         for row in _callable_rows(session, contact_list, plan.size)
     ]
     lines = min(campaign.lines, len(targets))

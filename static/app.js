@@ -195,7 +195,8 @@
   });
   document.addEventListener("htmx:beforeRequest", (event) => saving(event, "Saving…", false));
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful) saving(event, "Saved just now", false, new Date().toISOString());
+    const refused = event.detail.xhr?.status === 422; // Its answer is swapped in all the same: it says what is wrong.
+    if (event.detail.successful && !refused) saving(event, "Saved just now", false, new Date().toISOString());
     else if (!saving(event, "Not saved", true) && event.detail.xhr?.status !== 422 && !bringsNotice(event)) notice("That did not work. Check the connection, then try again.");
   });
   document.addEventListener("htmx:load", (event) => wake(event.detail.elt));

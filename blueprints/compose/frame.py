@@ -90,7 +90,7 @@ def _destination(step: str) -> str:
 
 
 def autosaved(campaign: Campaign, step: str, form: StepForm, changes: list[drafts.Change]) -> str:
-    sentences = [error for errors in form.errors.values() for error in flat(errors)]
+    sentences = [f"{form[name].label.text}: {error}" for name, errors in form.errors.items() for error in flat(errors)]
     if changes:
         sentences.append("Changed in another tab: press Continue to see what.")
     return render_template(

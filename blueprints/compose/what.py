@@ -6,7 +6,7 @@ from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.compose import bp
-from blueprints.compose.forms import WhatForm
+from blueprints.compose.forms import MOST_ROWS_OF_CONTEXT, WhatForm
 from blueprints.compose.frame import already_launched, autosaved, frame, save
 from blueprints.database import db, writing
 from blueprints.requests import is_htmx
@@ -24,7 +24,10 @@ def new() -> ResponseReturnValue:
     form = WhatForm(data={"name": drafts.default_name(now()), "agent": _likely_agent()})
     draft_id = request.form.get("draft", type=int)
     if draft_id is not None:  # an autosave of this very page has made the draft already
-        return _save(draft_id, form)
+        address = url_for("compose.what", campaign_id=draft_id)
+        return (
+            _save(draft_id, form) if is_htmx() else redirect(address, 307)
+        )  # the same POST, at the draft's own address
     if form.validate_on_submit():
         try:
             with writing() as session:
@@ -73,7 +76,7 @@ def _values(form: WhatForm) -> dict[str, Any]:
 
 
 def _form_of(campaign: Campaign) -> WhatForm:
-    context = [{"key": key, "value": value} for key, value in campaign.context.items()]
+    context = [*({"key": key, "value": value} for key, value in campaign.context.items()), {}][:MOST_ROWS_OF_CONTEXT]
     seen = drafts.fingerprint(campaign, "what")
     agent = agent_words(campaign.agent) if campaign.agent else ""
     return WhatForm(

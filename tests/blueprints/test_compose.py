@@ -217,6 +217,27 @@ def launch_form(client, campaign):
     return {name: hidden(page, name) for name in ("campaign_version", "list_version", "facts")} | {"confirmed": "y"}
 
 
+def test_the_samples_are_what_is_sent_with_the_emptiest_first(composer, session, draft, run_import):
+    draft.agent.variables = ["first_name", "policy"]
+    session.commit()
+    rows = "phone,first name\n+14155552671,Ada\n+14155552672,\n"
+    composer.post(path(draft, "who"), data={"pasted": rows, "country": "US"})
+    run_import(draft)
+    page = composer.get(path(draft, "check")).text
+    assert page.index("row 3, the emptiest") < page.index("row 2")
+    assert "<bdi>Ada</bdi>" in page
+    assert "&#34;first_name&#34;: &#34;Ada&#34;" in page
+    assert "<code>first_name</code>: empty for 1 of 2 people" in page
+    assert "<code>policy</code>: no column and no context gives it" in page
+
+
+def test_a_refused_autosave_names_the_field(composer, draft):
+    form = WHEN | {"lines": "22", "seen": seen(composer, draft, "when")}
+    answer = composer.post(path(draft, "when"), data=form, headers={"HX-Request": "true"})
+    assert answer.status_code == 422
+    assert "Calls at a time: Between 1 and 10." in answer.text
+
+
 def test_a_launch_calls_these_people_once_and_tells_the_second_click(launcher, session, draft):
     form = launch_form(launcher, draft)
     first = launcher.post(path(draft, "launch"), data=form)
