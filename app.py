@@ -8,6 +8,7 @@ from htmx_flask import Htmx
 
 import config
 from blueprints import (
+    addresses,
     agents,
     api,
     auth,
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config.from_mapping(flask_configuration(settings))
     Htmx(app)  # replaces the class of requests: before anything that uses one
+    addresses.init_app(app)
     request_log.init_app(app, settings.log_level)
     runtime.init_app(app, settings)
     database.init_app(app, settings.database_url)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from blueprints import security, viewing
 from blueprints.database import db, writing
 from blueprints.forms import PlainForm, SendAgainForm
+from blueprints.requests import whole_number
 from blueprints.runtime import now, redis_url
 from blueprints.security import needs
 from core import decisions, lookups
@@ -47,7 +48,7 @@ class CampaignView:
 def index() -> ResponseReturnValue:
     shown = request.args.get("show", "all")
     search = request.args.get("q", "").strip()[:255]
-    page = lookups.campaigns_page(db.session(), SHOWN.get(shown, ()), search, request.args.get("before", type=int))
+    page = lookups.campaigns_page(db.session(), SHOWN.get(shown, ()), search, whole_number("before"))
     rows = board_rows(db.session(), page.rows)
     template = "campaigns/_rows.html" if request.args.get("fragment") == "rows" else "campaigns/index.html"
     return render_template(template, page=page, rows=rows, shown=shown, search=search)
@@ -81,7 +82,7 @@ def contacts(campaign_id: int) -> ResponseReturnValue:
 def _contacts(campaign_id: int) -> dict[str, Any]:
     asked = request.args.get("state")
     state = ContactState(asked) if asked in set(ContactState) else None
-    after = request.args.get("after", type=int)
+    after = whole_number("after")
     page = lookups.contacts_page(db.session(), campaign_id, state, after)
     return {"page": page, "state": state, "after": after, "masked": viewing.sees_masked()}
 

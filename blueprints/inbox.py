@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints import viewing
 from blueprints.database import db
+from blueprints.requests import whole_number
 from blueprints.security import needs
 from core import lookups
 from core.states import Verdict
@@ -22,7 +23,7 @@ def index() -> ResponseReturnValue:
     asked = request.args.get("verdict")
     verdict = asked if asked in set(Verdict) else None
     page = lookups.deliveries_page(
-        db.session(), verdict, request.args.get("campaign", type=int), request.args.get("before", type=int)
+        db.session(), verdict, whole_number("campaign"), whole_number("before")
     )
     return render_template(
         "inbox/index.html", page=page, verdict=verdict, verdicts=list(Verdict), masked=viewing.sees_masked()

@@ -15,6 +15,12 @@ def wants_json() -> bool:
     return request.path.startswith("/api/") or preferred == "application/json"
 
 
+def whole_number(name: str) -> int | None:
+    """A number from the query, of a size that every database column takes; None for absence and rubbish alike."""
+    text = request.args.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def local_path(address: str | None) -> str | None:
     """The path and query of an address on this site; None for any other, however it is dressed up."""
     if not address or "\\" in address or not address.isprintable():

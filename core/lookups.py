@@ -14,6 +14,7 @@ from core.states import CampaignState, ContactState
 
 T = TypeVar("T")
 PAGE = 50
+MOST_WAVES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def waves_of(session: Session, campaign_id: int) -> Sequence[Wave]:
 
 
 def find_wave(session: Session, campaign_id: int, ordinal: int) -> Wave:
-    wave = session.scalar(select(Wave).where(Wave.campaign_id == campaign_id, Wave.ordinal == ordinal))
+    mine = select(Wave).where(Wave.campaign_id == campaign_id, Wave.ordinal == ordinal)
+    wave = session.scalar(mine) if ordinal <= MOST_WAVES else None
     if wave is None:
         raise NotFound("There is no such wave.")
     return wave

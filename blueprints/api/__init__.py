@@ -8,6 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from blueprints.api.answers import campaign_answer, campaign_answer_with_contacts
 from blueprints.api.validation import Refused, complaint, read_create
+from blueprints.bodies import read_body
 from blueprints.database import db, writing
 from blueprints.runtime import now, redis_url, vault
 from blueprints.security import current_token, needs_token
@@ -19,6 +20,7 @@ from jobs.queue import TICK, announce, ring
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 
 MOST_BYTES = 64 * 1024 * 1024
+BODY_SECONDS = 120.0
 KEY_HEADER = "Idempotency-Key"
 REPEAT_HEADER = "X-Callboard-Repeat"
 VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
@@ -70,12 +72,7 @@ def refuse_size(_error: RequestEntityTooLarge) -> tuple[Response, int]:
 
 def _body() -> bytes:
     db.session.rollback()  # a slow body must not hold a connection's transaction
-    # A declared length beyond the limit is refused unread; a chunked body is only cut off there: one byte more tells.
-    request.max_content_length = MOST_BYTES + 1
-    body = request.get_data(cache=False)
-    if len(body) > MOST_BYTES:
-        raise RequestEntityTooLarge
-    return body
+    return read_body(MOST_BYTES, BODY_SECONDS)
 
 
 def _key() -> str | None:
