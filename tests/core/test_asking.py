@@ -1,0 +1,221 @@
+"""What is asked of the provider, and what counts as an answer about one of our waves."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.asking import find_ours, question, record_calls, record_campaign, record_evidence, schedule_next
+from core.database import writing
+from core.facts import AttemptStatus, CallFact, CampaignFact, Sent
+from core.models import ProviderState, Wave
+from core.provider_state import provider_state
+from core.submission import SETTLE_TIME
+from tests.core.cast import (
+    accepted,
+    answer,
+    check_boxes,
+    claimed,
+    later,
+    launched,
+    number,
+    report,
+    reserved,
+    states,
+    tick,
+)
+
+A = AttemptStatus
+
+
+@pytest.fixture
+def campaign(session, now):
+    return launched(session, now)
+
+
+@pytest.fixture
+def unknown(session, now, campaign):
+    """A wave that may have been sent."""
+    (wave_id,) = tick(session, campaign, now).submit
+    answer(session, claimed(session, wave_id, now), Sent.UNKNOWN, now)
+    return session.get_one(Wave, wave_id)
+
+
+def state(session, wave):
+    session.rollback()
+    return session.get_one(Wave, wave.id).state
+
+
+def ask(session, wave, now):
+    session.rollback()
+    return question(session, wave.id, now)
+
+
+def call(place, at, **fields):
+    return CallFact(
+        **{"status": A.ANSWERED, "call_id": f"polled-{place}", "number": number(place), "started_at": at} | fields
+    )
+
+
+def told(session, asked, facts, now):
+    with writing(session):
+        return record_calls(session, asked, facts, now)
+
+
+def test_a_call_of_the_agent_s_list_proves_that_an_unknown_wave_was_sent(session, now, campaign, unknown):
+    told(session, ask(session, unknown, now), [call(1, later(now, seconds=20))], later(now, minutes=1))
+    assert (state(session, unknown), states(session, campaign)) == ("accepted", ["submitted", "answered", "submitted"])
+    check_boxes(session, campaign)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"number": "+14155559999"}, {"direction": "inbound"}, {"started_at": None}],
+    ids=["somebody else", "inbound", "without a time"],
+)
+def test_calls_that_need_not_be_ours_prove_nothing(session, now, unknown, other):
+    fact = call(1, later(now, seconds=20), **({} if "started_at" in other else other))
+    fact = replace(fact, **other)
+    told(session, ask(session, unknown, now), [fact], now)
+    assert state(session, unknown) == "unknown"
+
+
+def test_a_call_from_before_the_claim_proves_nothing(session, now, unknown):
+    told(session, ask(session, unknown, now), [call(1, later(now, minutes=-5))], now)
+    assert state(session, unknown) == "unknown"
+
+
+def test_a_call_that_belongs_to_another_wave_proves_nothing(session, now):
+    first = launched(session, now, people=1)
+    wave = accepted(session, first, now)
+    report(session, wave, 0, A.ANSWERED, now, call_id="polled-0")
+    second = launched(session, now, people=1)
+    (wave_id,) = tick(session, second, now).submit
+    answer(session, claimed(session, wave_id, now), Sent.UNKNOWN, now)
+    told(session, ask(session, session.get_one(Wave, wave_id), now), [call(0, later(now, seconds=9))], now)
+    assert session.get_one(Wave, wave_id).state == "unknown"
+
+
+def listed(wave, **fields):
+    return CampaignFact(
+        **{"provider_id": "p-1", "status": "running", "name": wave.name_sent, "total": wave.size} | fields
+    )
+
+
+def test_the_provider_s_list_of_campaigns_finds_a_wave_by_its_name(session, now, campaign, unknown):
+    asked = ask(session, unknown, now)
+    ours = find_ours(session, asked, [listed(unknown, name="Another"), listed(unknown)])
+    with writing(session):
+        assert record_evidence(session, asked, "The list", ours, now)
+    wave = session.get_one(Wave, unknown.id)
+    assert (wave.state, wave.provider_id, states(session, campaign)) == ("accepted", "p-1", ["submitted"] * 3)
+
+
+def test_two_campaigns_of_one_name_prove_nothing(session, now, unknown):
+    asked = ask(session, unknown, now)
+    assert find_ours(session, asked, [listed(unknown), listed(unknown, provider_id="p-2")]) is None
+    assert find_ours(session, asked, [listed(unknown, total=7)]) is None
+
+
+def test_a_reference_that_is_echoed_finds_the_wave_under_any_name(session, now, unknown):
+    ref = unknown.request["targets"][0]["context"]["callboard_ref"]
+    asked = ask(session, unknown, now)
+    assert find_ours(session, asked, [listed(unknown, name="x", total=99, refs=(ref,))]).provider_id == "p-1"
+
+
+def test_a_campaign_of_another_wave_is_not_taken_for_ours(session, now, unknown):
+    other = launched(session, now, first=50)
+    wave = accepted(session, other, now)
+    asked = ask(session, unknown, now)
+    assert find_ours(session, asked, [listed(unknown, provider_id=wave.provider_id)]) is None
+
+
+def test_what_was_looked_at_is_written_down(session, now, unknown):
+    with writing(session):
+        record_evidence(session, ask(session, unknown, now), "The agent's list of calls", None, now)
+    assert session.get_one(Wave, unknown.id).evidence[-1]["found"] == "nothing"
+
+
+def test_an_older_or_shorter_answer_moves_nothing_backwards(session, now, campaign):
+    wave = accepted(session, campaign, now)
+    asked = ask(session, wave, now)
+    for fact in (
+        CampaignFact("p", "running", initiated=3, completed=2),
+        CampaignFact("p", "queued", initiated=1, completed=0),
+    ):
+        with writing(session):
+            record_campaign(session, asked, fact, now)
+    told(session, asked, [call(0, now), call(1, now)], now)
+    told(session, asked, [call(0, now, status=A.DIALLING)], now)
+    wave = session.get_one(Wave, wave.id)
+    assert (wave.provider_initiated, wave.provider_completed) == (3, 2)
+    assert states(session, campaign) == ["answered", "answered", "submitted"]
+
+
+def test_a_poll_and_a_webhook_that_say_the_same_are_one_attempt(session, now, campaign):
+    wave = accepted(session, campaign, now)
+    report(session, wave, 0, A.ANSWERED, now, call_id="polled-0", started_at=now)
+    (applied,) = told(session, ask(session, wave, now), [call(0, now)], now)
+    assert applied.verdict == "repeat"
+    assert states(session, campaign)[0] == "answered"
+
+
+def test_calls_are_asked_for_when_the_provider_counts_more_than_we_know(session, now, campaign):
+    wave = accepted(session, campaign, now)
+    assert not ask(session, wave, now).calls_wanted
+    with writing(session):
+        record_campaign(session, ask(session, wave, now), CampaignFact("p", "running", initiated=1), now)
+    assert ask(session, wave, now).calls_wanted
+    report(session, wave, 0, A.DIALLING, now)
+    assert not ask(session, wave, now).calls_wanted
+
+
+def test_calls_are_asked_for_after_a_minute_of_silence(session, now, campaign):
+    wave = accepted(session, campaign, now)
+    assert ask(session, wave, later(now, seconds=61)).calls_wanted
+
+
+def test_where_campaigns_cannot_be_asked_for_the_calls_are(session, now, campaign):
+    wave = accepted(session, campaign, now)
+    with writing(session):
+        provider_state(session).get_campaign_offered = False
+    asked = ask(session, wave, now)
+    assert (asked.by_id, asked.calls_wanted) == (False, True)
+
+
+def test_asking_is_frequent_at_first_and_then_rarer(session, now, campaign):
+    wave = accepted(session, campaign, now)
+    gaps = []
+    for _ in range(7):
+        with writing(session):
+            schedule_next(session, wave.id, "", now)
+        gaps.append((session.get_one(Wave, wave.id).next_poll_at - now).total_seconds())
+    assert gaps == [5, 10, 20, 40, 60, 60, 60]
+    with writing(session):
+        schedule_next(session, wave.id, "", later(now, hours=2))
+    assert session.get_one(Wave, wave.id).next_poll_at - later(now, hours=2) == timedelta(minutes=5)
+
+
+def test_a_finished_wave_is_not_asked_about(session, now, campaign):
+    wave = accepted(session, campaign, now)
+    for place in range(3):
+        report(session, wave, place, A.ANSWERED, now)
+    assert ask(session, wave, now) is None
+    assert session.get_one(Wave, wave.id).next_poll_at is None
+
+
+def test_evidence_still_counts_when_a_person_was_already_asked(session, now, campaign, unknown):
+    late = later(now + SETTLE_TIME, seconds=1)
+    tick(session, campaign, late)
+    assert state(session, unknown) == "needs_person"
+    told(session, ask(session, unknown, late), [call(0, later(now, seconds=20))], late)
+    assert state(session, unknown) == "accepted"
+    assert len(reserved(session)) == 3
+
+
+def test_asking_reads_only(session, now, campaign):
+    wave = accepted(session, campaign, now)
+    with writing(session):
+        session.delete(session.get_one(ProviderState, 1))
+    assert ask(session, wave, now).by_id
+    assert session.get(ProviderState, 1) is None
