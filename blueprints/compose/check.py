@@ -52,7 +52,8 @@ def _launch(campaign_id: int, form: LaunchForm) -> None:
             session, campaign_id, campaign_version=form.campaign_version.data, list_version=form.list_version.data,
             actor=actor(), now=now(),
         )  # fmt: skip
-    words = f"{campaign.size:,} {'person' if campaign.size == 1 else 'people'}"
+    people = campaign.size - campaign.excluded_at_launch
+    words = f"{people:,} {'person' if people == 1 else 'people'}"
     flash(f"Scheduled: {words}." if campaign.state == "scheduled" else f"Launched: calling {words}.", "success")
     announce(redis_url(), campaign_id)
     ring(redis_url(), TICK, campaign_id)
