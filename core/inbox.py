@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -66,61 +66,69 @@ def address_of(session: Session, token_hash: str) -> Address | None:
 
 def receive(session: Session, address: Address, envelope: Envelope, letter: Letter | None, now: datetime) -> Received:
     """Keep the delivery and apply what it says. A repeat is stopped by its unique key and changes nothing."""
-    delivery_id = _keep(session, address, envelope, now)
+    verdict, note = _first_verdict(envelope, letter)
+    delivery_id = _keep(session, address, envelope, letter, verdict, note, now)
     if delivery_id is None:
         return Received(envelope.refused or Verdict.REPEAT)
-    delivery = session.get_one(Delivery, delivery_id)
-    if envelope.refused is not None or letter is None:
-        return _refused(session, address, delivery, now)
-    delivery.event = letter.event
-    if letter.problem is not None:
-        delivery.verdict, delivery.note = Verdict.UNREADABLE, letter.problem
-        return Received(Verdict.UNREADABLE)
+    if verdict == Verdict.STALE:
+        wave = lock_wave(session, address.wave_id)
+        if wave is not None:
+            wave.next_poll_at = now
+        return Received(verdict, ask=True)
+    if letter is None or verdict != Verdict.IGNORED:
+        return Received(verdict)
     wave = lock_wave(session, address.wave_id)
     assert wave is not None, "a delivery's wave is never deleted"
     applied = [apply_call(session, wave, fact, now) for fact in letter.calls]
     applied += [apply_campaign(session, wave, fact, now) for fact in letter.campaigns]
-    return _conclude(delivery, letter, applied)
+    return _conclude(session, delivery_id, applied)
 
 
-def _keep(session: Session, address: Address, envelope: Envelope, now: datetime) -> int | None:
+def _first_verdict(envelope: Envelope, letter: Letter | None) -> tuple[Verdict, str]:
+    """What can be said of a delivery before anything of it is applied, and in which words."""
+    if envelope.refused == Verdict.STALE:
+        return Verdict.STALE, (
+            "The signature is right, but its time is more than five minutes from ours; the provider is asked instead."
+        )
+    if envelope.refused is not None or letter is None:
+        names = ", ".join(name for name, _ in envelope.headers)
+        words = f"No signature that we know fits. Headers received: {names}."
+        return envelope.refused or Verdict.BAD_SIGNATURE, words[:2000]
+    if letter.problem is not None:
+        return Verdict.UNREADABLE, letter.problem
+    return Verdict.IGNORED, "Nothing in it speaks of a call or of the campaign."
+
+
+def _keep(
+    session: Session, address: Address, envelope: Envelope, letter: Letter | None, verdict: Verdict, note: str, now: datetime
+) -> int | None:  # fmt: skip
     """Insert the delivery; None when its key is there already."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    call = next(iter(letter.calls), None) if letter else None
     values = {
         "wave_id": address.wave_id, "campaign_id": address.campaign_id, "key": envelope.key, "received_at": now,
         "body": envelope.body, "headers": envelope.headers, "form": envelope.form, "address": envelope.address,
-        "verdict": envelope.refused or Verdict.IGNORED, "note": "",
+        "verdict": verdict, "note": note, "event": letter.event if letter else None,
+        "number": (call.number or "")[:20] or None if call else None, "status": call.status if call else None,
     }  # fmt: skip
     statement = insert(Delivery).values(values).on_conflict_do_nothing(index_elements=[Delivery.wave_id, Delivery.key])
     return session.scalar(statement.returning(Delivery.id))
 
 
-def _refused(session: Session, address: Address, delivery: Delivery, now: datetime) -> Received:
-    if delivery.verdict == Verdict.STALE:
-        delivery.note = (
-            "The signature is right, but its time is more than five minutes from ours; the provider is asked instead."
-        )
-        wave = lock_wave(session, address.wave_id)
-        if wave is not None:
-            wave.next_poll_at = now
-        return Received(Verdict.STALE, ask=True)
-    names = ", ".join(name for name, _ in delivery.headers)
-    delivery.note = f"No signature that we know fits. Headers received: {names}."[:2000]
-    return Received(Verdict.BAD_SIGNATURE)
-
-
-def _conclude(delivery: Delivery, letter: Letter, applied: list[Applied]) -> Received:
-    verdicts = {result.verdict for result in applied}
-    delivery.verdict = next((verdict for verdict in _TELLING if verdict in verdicts), Verdict.IGNORED)
-    delivery.note = " ".join(dict.fromkeys(result.note for result in applied if result.note))[:2000]
+def _conclude(session: Session, delivery_id: int, applied: list[Applied]) -> Received:
+    """Write down what became of a delivery that was read. By statement: nothing of it needs to be loaded for that."""
     if not applied:
-        delivery.note = "Nothing in it speaks of a call or of the campaign."
-    first = next(iter(letter.calls), None)
-    if first is not None:
-        delivery.number, delivery.status = (first.number or "")[:20] or None, first.status
-        delivery.contact_id = next((result.contact_id for result in applied if result.contact_id), None)
-    return Received(
-        Verdict(delivery.verdict),
-        tick=any(result.frees for result in applied),
-        ask=any(result.ask for result in applied),
+        return Received(Verdict.IGNORED)
+    verdicts = {result.verdict for result in applied}
+    verdict = next((verdict for verdict in _TELLING if verdict in verdicts), Verdict.IGNORED)
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id == delivery_id)
+        .values(
+            verdict=verdict,
+            note=" ".join(dict.fromkeys(result.note for result in applied if result.note))[:2000],
+            contact_id=next((result.contact_id for result in applied if result.contact_id), None),
+        )
+        .execution_options(synchronize_session=False)
     )
+    return Received(verdict, tick=any(result.frees for result in applied), ask=any(result.ask for result in applied))

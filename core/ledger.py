@@ -32,13 +32,13 @@ class Applied:
 
 def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> Applied:
     """Add one report of one call to its contact. The caller holds the wave's lock; repeats and any order end in the same rows."""
-    target = _match(session, wave, fact)
-    if target is None:
+    contact_id = _match(session, wave, fact)
+    if contact_id is None:
         return Applied(Verdict.UNMATCHED, "Nobody in this wave has this number or reference.")
     accept_by_evidence(session, wave, "A call of this wave was reported.", now)
     contact = session.scalars(
         select(Contact)
-        .where(Contact.id == target.contact_id)
+        .where(Contact.id == contact_id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).one()
@@ -46,16 +46,19 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
         _take_back(session, wave, contact, now)
     attempts = list(session.scalars(select(Attempt).where(Attempt.contact_id == contact.id).order_by(Attempt.id)))
     attempt, learned = _record(session, wave, contact, attempts, fact, now)
-    wave.last_event_at = contact.last_event_at = now
+    contact.last_event_at = now
+    _heard_of(wave, now)
     was_settled = contact.settled_at is not None
     current = wave if contact.wave_id == wave.id else session.get(Wave, contact.wave_id or 0)
     refold(session, contact, current, attempts, now)
     settled_now = contact.settled_at is not None and not was_settled
-    frees = settled_now and (finish_if_settled(session, wave, now) or unsettled_left(session, wave) < wave.lines)
+    left = unsettled_left(session, wave) if settled_now else wave.lines
+    if not left:
+        finish_if_settled(session, wave, now)
     words = f"Words we do not know yet: {', '.join(fact.unknown_words)}." if fact.unknown_words else ""
     if attempt is None or not learned:
         return Applied(Verdict.IGNORED if words else Verdict.REPEAT, words or "Known already.", contact.id)
-    return Applied(Verdict.LATE if was_settled else Verdict.APPLIED, words, contact.id, frees, attempt.ask)
+    return Applied(Verdict.LATE if was_settled else Verdict.APPLIED, words, contact.id, left < wave.lines, attempt.ask)
 
 
 def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: datetime) -> Applied:
@@ -72,7 +75,7 @@ def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: dateti
         wave.provider_over_at = now
     if wave.provider_over_at is None or fact.over:
         wave.provider_status = fact.status or wave.provider_status
-    wave.last_event_at = now
+    _heard_of(wave, now)
     if held == (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at):
         return Applied(Verdict.REPEAT, "Known already.")
     frees = fact.over and settle_wave(session, wave, now)
@@ -123,27 +126,38 @@ def refold(session: Session, contact: Contact, wave: Wave | None, attempts: Sequ
     held, (contact.state, settled) = contact.state, folded
     contact.settled_at = (contact.settled_at or now) if settled else None
     contact.reason = _reason(contact.state, attempts)
-    contact.due_at = _due_again(session.get_one(Campaign, contact.campaign_id), contact)
+    contact.due_at = _due_again(session, contact)
     if contact.state != held and wave.counts is not None:
         session.flush()
         recount(session, wave.id)
 
 
-def _due_again(campaign: Campaign, contact: Contact) -> datetime | None:
+def _due_again(session: Session, contact: Contact) -> datetime | None:
     """When a later wave of ours shall try this settled contact again; None when it shall not."""
-    wanted = contact.state in campaign.retry_outcomes and contact.state in RETRYABLE
-    if campaign.retry_by != "us" or not contact.settled_at or not wanted or contact.tries > campaign.retry_attempts:
+    if not contact.settled_at or contact.state not in RETRYABLE:
+        return None  # most reports: the campaign need not be read for them
+    campaign = session.get_one(Campaign, contact.campaign_id)
+    used_up = contact.tries > campaign.retry_attempts
+    if campaign.retry_by != "us" or contact.state not in campaign.retry_outcomes or used_up:
         return None
     return contact.settled_at + timedelta(minutes=campaign.retry_gap_minutes)
 
 
-def _match(session: Session, wave: Wave, fact: CallFact) -> Target | None:
-    """The contact's place in this wave: by the echoed reference if there is one, else by the number."""
-    if fact.ref and (target := session.scalar(select(Target).where(Target.ref == fact.ref, Target.wave_id == wave.id))):
-        return target
+def _match(session: Session, wave: Wave, fact: CallFact) -> int | None:
+    """The id of the contact in this wave: by the echoed reference if there is one, else by the number."""
+    of_this_wave = select(Target.contact_id).where(Target.wave_id == wave.id)
+    if fact.ref and (contact_id := session.scalar(of_this_wave.where(Target.ref == fact.ref))):
+        return contact_id
     if not fact.number:
         return None
-    return session.get(Target, (wave.id, fact.number if fact.number.startswith("+") else f"+{fact.number}"))
+    number = fact.number if fact.number.startswith("+") else f"+{fact.number}"
+    return session.scalar(of_this_wave.where(Target.number == number))
+
+
+def _heard_of(wave: Wave, now: datetime) -> None:
+    """To the second is enough: all reports of a wave would otherwise write its one row."""
+    if wave.last_event_at is None or now - wave.last_event_at > timedelta(seconds=1):
+        wave.last_event_at = now
 
 
 def _record(
