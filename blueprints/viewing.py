@@ -1,6 +1,7 @@
 """Who looks, and how much of a number they see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Flask, current_app, request
 
@@ -11,8 +12,13 @@ from core import sign_ins
 from core.shown_numbers import grouped, masked
 
 
+# Variables that name a person, the likeliest first, without case and marks.
+NAMES = (("name",), ("fullname",), ("customername",), ("firstname", "lastname"), ("vorname", "nachname"), ("company",))
+
+
 def init_app(app: Flask) -> None:
     app.template_filter("phone")(shown_number)
+    app.template_filter("person")(shown_name)
 
 
 def may(role: str) -> bool:
@@ -28,6 +34,15 @@ def sees_masked() -> bool:
 
 def shown_number(number: str, hidden: bool = False) -> str:
     return masked(number) if hidden else grouped(number)
+
+
+def shown_name(context: Mapping[str, Any]) -> str:
+    """Whom a contact's variables name; "" where they name nobody."""
+    said = {key.lower().replace("_", "").replace(" ", ""): str(value or "").strip() for key, value in context.items()}
+    for keys in NAMES:
+        if found := " ".join(said[key] for key in keys if said.get(key)):
+            return found
+    return ""
 
 
 def stream_guard() -> Callable[[], bool]:

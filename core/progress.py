@@ -84,13 +84,14 @@ def wave_counts(session: Session, wave: Wave) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    """One line of the feed in plain words; `tone` is good, bad or neutral. `number` is whole: the page masks it."""
+    """One line of the feed: a state, plain words, or both; `tone` is good, bad or neutral. `number` is whole: the page masks it."""
 
     at: datetime
     words: str
     tone: str
     number: str | None = None
     delivery_id: int | None = None
+    state: str | None = None
 
 
 _TONES = {
@@ -135,6 +136,7 @@ def feed(session: Session, campaign_id: int, most: int = 12) -> list[FeedLine]:
             _TONES.get(d.verdict, "neutral"),
             d.number,
             d.id,
+            d.status if d.verdict not in _REFUSED else None,
         )
         for d in deliveries
     ]
@@ -145,7 +147,7 @@ def feed(session: Session, campaign_id: int, most: int = 12) -> list[FeedLine]:
 def _words(event: str | None, status: str | None, verdict: str, words: str) -> str:
     if verdict in _REFUSED:
         return _REFUSED[verdict]
-    said = (status or event or "report").replace("_", " ").replace(".", " ")
-    if verdict == "applied" and status:
-        return said.capitalize()
+    if status:
+        return words if verdict == "applied" else f"({verdict.replace('_', ' ')}) {words}".strip()
+    said = (event or "report").replace("_", " ").replace(".", " ")
     return f"{said.capitalize()}: {words}" if words else f"{said.capitalize()} ({verdict.replace('_', ' ')})"

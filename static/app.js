@@ -8,6 +8,7 @@
   // ── Time ──
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+  const clockSeconds = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
   const thisYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   const anyYear = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
@@ -24,8 +25,8 @@
     return seconds < 0 ? `in ${duration(-seconds)}` : `${duration(seconds)} ago`;
   };
 
-  const absolute = (instant, now) => {
-    if (instant.toDateString() === now.toDateString()) return `today, ${clock.format(instant)}`;
+  const absolute = (instant, now, seconds) => {
+    if (instant.toDateString() === now.toDateString()) return `today, ${(seconds ? clockSeconds : clock).format(instant)}`;
     return (instant.getFullYear() === now.getFullYear() ? thisYear : anyYear).format(instant);
   };
 
@@ -38,7 +39,7 @@
     if (Number.isNaN(instant.getTime())) return;
     const title = `${exact.format(instant)} · ${instant.toISOString().replace(/\.\d+Z$/, "Z")}`;
     if (element.title !== title) element.title = title;
-    say(element, "relative" in element.dataset ? age(instant, now) : absolute(instant, now));
+    say(element, "relative" in element.dataset ? age(instant, now) : absolute(instant, now, "seconds" in element.dataset));
   };
 
   // How fresh a live page is: silence matters only while calls are open, a broken connection always.
