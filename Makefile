@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint format vendor bench-receive clean
+.PHONY: help run test lint format upgrade vendor bench-receive clean
 
 help: ## show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -28,6 +28,9 @@ lint: $(VENV)/ready-to-test ## check style, formatting and types
 format: $(VENV)/ready-to-test ## put the code into its format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+upgrade: $(VENV)/ready-to-run ## bring the database up to date, before a new version starts
+	@$(BIN)/python -m ops.prepare
 
 vendor: $(VENV)/ready-to-run ## fetch the pinned front-end packages into static/vendor
 	@$(BIN)/python -m ops.vendor

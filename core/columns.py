@@ -72,7 +72,7 @@ def guess_mapping(headers: Sequence[str], rows: Sequence[Sequence[str]], needed:
     taken = {number, caller, zone}
     return {
         "number": number, "caller_id": caller, "time_zone": zone,
-        "variables": _variables([(i, h) for i, h in enumerate(headers) if i not in taken], needed),
+        "variables": _variables([(i, h) for i, h in enumerate(headers) if i not in taken and not _is_nothing(h, i, rows)], needed),
     }  # fmt: skip
 
 
@@ -103,6 +103,12 @@ def _share(rows: Sequence[Sequence[str]], column: int, is_one: Any) -> float:
     """Which part of the filled cells of this column is one; 0 for an empty column."""
     filled = [row[column] for row in rows if column < len(row) and row[column]]
     return sum(map(is_one, filled)) / len(filled) if filled else 0.0
+
+
+def _is_nothing(header: str, column: int, rows: Sequence[Sequence[str]]) -> bool:
+    """A column that the file gave no name and that is empty as far as one can see."""
+    unnamed = header in ("", f"Column {column_letter(column)}")
+    return unnamed and not any(column < len(row) and row[column] for row in rows)
 
 
 def _variables(columns: list[tuple[int, str]], needed: Sequence[str]) -> dict[str, int]:

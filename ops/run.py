@@ -16,6 +16,7 @@ from honcho.environ import parse_procfile
 
 from config import Settings, load_or_exit, private_redis_socket, web_address
 from ops.errors import CannotStart
+from ops.prepare import prepare
 from ops.processes import end_leftovers
 from ops.redis import find_server, wait_until_up, write_configuration
 from ops.supervisor import Supervisor
@@ -38,24 +39,6 @@ def main() -> int:
         # Ctrl-C before the first process was started: there is nothing to end.
         return 0
     return 0
-
-
-def prepare(settings: Settings) -> str:
-    """What must be done before the web starts; returns the line about the first sign-in."""
-    from ops.database import upgrade_database
-    from ops.first_agents import prepare_first_agents
-    from ops.first_person import prepare_first_person
-
-    upgrade_database(settings)
-    prepare_first_agents(settings)
-    sign_in = prepare_first_person(settings)
-    if sign_in.new_password:
-        return f"First sign-in: {sign_in.email}, password {sign_in.new_password} (shown only this once)"
-    return (
-        "First sign-in: done before"
-        if not settings.admin_password
-        else f"First sign-in: {sign_in.email}, ADMIN_PASSWORD"
-    )
 
 
 def run(settings: Settings, procfile: Path, prepare: Callable[[Settings], str]) -> None:
