@@ -6,6 +6,7 @@ from typing import Any
 import gevent
 import gevent.monkey
 from flask import request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge, RequestTimeout
 
 PIECE = 65536
@@ -28,7 +29,7 @@ def read_body(most: int, seconds: float) -> bytes:
             body = _read(request.environ["wsgi.input"], declared, most)
     except TimeoutError:
         raise RequestTimeout from None
-    except (OSError, ValueError, ClientDisconnected):  # gunicorn's complaints about a broken chunk are OSErrors
+    except (OSError, ValueError, ClientDisconnected, ParseException):  # the last is gunicorn's word for a broken chunk
         raise CutOff from None
     if declared is not None and len(body) < declared:
         raise CutOff

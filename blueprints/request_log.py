@@ -10,19 +10,21 @@ from flask import Flask, Response, g, has_request_context, request
 
 log = logging.getLogger(__name__)
 
+# Flask names the path of a request that broke.
+TOKEN = re.compile(r"(/webhooks/)[^\s/?#'\"]+")
 GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 # These come by the thousand and say nothing new.
 QUIET = ("static", "webhooks.", "live.", "health.")
 
 
 class Line(logging.Formatter):
-    """time=… level=… logger=… request=… message; a traceback follows on lines of its own."""
+    """time=… level=… logger=… request=… message; a traceback follows on lines of its own. A webhook's token is left out."""
 
     default_msec_format = "%s.%03d"
 
     def format(self, record: logging.LogRecord) -> str:
         record.request_id = g.get("request_id", "-") if has_request_context() else "-"
-        return super().format(record)
+        return TOKEN.sub(r"\1<token>", super().format(record))
 
 
 def init_app(app: Flask, level: str) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import select
@@ -81,7 +82,7 @@ def no_number_was_called_by_two_at_once(truth: Truth) -> None:
             times[target["to_number"]].append((campaign["created_at"], campaign["finished_at"] or "9"))
     for number, spans in times.items():
         spans.sort()
-        assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False)), number
+        assert all(before[1] <= after[0] for before, after in pairwise(spans)), number
 
 
 def numbers_agree(session: Session, truth: Truth, over: bool) -> None:

@@ -1,6 +1,7 @@
 """An installation for each test of a fault, on the databases where the fault could differ, and a desk to run its jobs by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ from flask import Flask
 
 import jobs.runtime
 from app import create_app
+from core.database import writing
+from core.sign_ins import Try, sign_in
 from tests.conftest import COMPILED, Browser, close_app
+from tests.factories import make_person
 from tests.faults.desk import Desk
 from tests.installation import Installation
 from tests.sandbox_process import SandboxProcess
@@ -58,3 +62,18 @@ def desk(installation: Installation, monkeypatch: pytest.MonkeyPatch, faulty_app
     jobs.runtime.engine().dispose()
     for one in cached:
         one.cache_clear()
+
+
+@pytest.fixture
+def sign_in_here(faulty_app: Flask, desk: Desk) -> Callable[[str], Browser]:
+    """A browser in which a person of that role is signed in to this installation."""
+
+    def browser(role: str) -> Browser:
+        with writing(desk.session):
+            person = make_person(desk.session, role=role)
+            token = sign_in(desk.session, person, Try(0, person.email, ""), "a test", datetime.now(UTC))
+        client = faulty_app.test_client()
+        client.set_cookie("callboard", token)
+        return client
+
+    return browser
