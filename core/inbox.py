@@ -4,18 +4,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.database import Base
 from core.facts import CallFact, CampaignFact
 from core.ledger import Applied, apply_call, apply_campaign
-from core.models import Delivery, Wave
+from core.models import Wave
 from core.states import Verdict
 from core.waves import lock_wave
 
 # Of several events in one delivery, the most telling verdict names the whole.
 _TELLING = (Verdict.APPLIED, Verdict.LATE, Verdict.UNMATCHED, Verdict.IGNORED, Verdict.REPEAT)
+
+# Built once: to build a statement takes longer than to run it, and these run for every delivery.
+_ADDRESS = select(Wave.id, Wave.campaign_id, Wave.secret).where(Wave.token_hash == bindparam("token_hash"))
+_DELIVERIES = Base.metadata.tables["delivery"]
+_KEEP_ONCE = {
+    name: insert(_DELIVERIES).on_conflict_do_nothing(index_elements=["wave_id", "key"]).returning(_DELIVERIES.c.id)
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+_CONCLUDE = update(_DELIVERIES).where(_DELIVERIES.c.id == bindparam("delivery_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Received:
 
 def address_of(session: Session, token_hash: str) -> Address | None:
     """One indexed read, no write: unknown tokens must cost nothing."""
-    row = session.execute(select(Wave.id, Wave.campaign_id, Wave.secret).where(Wave.token_hash == token_hash)).first()
+    row = session.execute(_ADDRESS, {"token_hash": token_hash}).first()
     return Address(*row) if row else None
 
 
@@ -103,7 +113,6 @@ def _keep(
     session: Session, address: Address, envelope: Envelope, letter: Letter | None, verdict: Verdict, note: str, now: datetime
 ) -> int | None:  # fmt: skip
     """Insert the delivery; None when its key is there already."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     call = next(iter(letter.calls), None) if letter else None
     values = {
         "wave_id": address.wave_id, "campaign_id": address.campaign_id, "key": envelope.key, "received_at": now,
@@ -111,24 +120,22 @@ def _keep(
         "verdict": verdict, "note": note, "event": letter.event if letter else None,
         "number": (call.number or "")[:20] or None if call else None, "status": call.status if call else None,
     }  # fmt: skip
-    statement = insert(Delivery).values(values).on_conflict_do_nothing(index_elements=[Delivery.wave_id, Delivery.key])
-    return session.scalar(statement.returning(Delivery.id))
+    connection = session.connection()
+    delivery_id: int | None = connection.scalar(_KEEP_ONCE[connection.dialect.name], values)
+    return delivery_id
 
 
 def _conclude(session: Session, delivery_id: int, applied: list[Applied]) -> Received:
-    """Write down what became of a delivery that was read. By statement: nothing of it needs to be loaded for that."""
+    """Write down what became of a delivery that was read."""
     if not applied:
         return Received(Verdict.IGNORED)
     verdicts = {result.verdict for result in applied}
     verdict = next((verdict for verdict in _TELLING if verdict in verdicts), Verdict.IGNORED)
-    session.execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id)
-        .values(
-            verdict=verdict,
-            note=" ".join(dict.fromkeys(result.note for result in applied if result.note))[:2000],
-            contact_id=next((result.contact_id for result in applied if result.contact_id), None),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    values = {
+        "delivery_id": delivery_id,
+        "verdict": verdict,
+        "note": " ".join(dict.fromkeys(result.note for result in applied if result.note))[:2000],
+        "contact_id": next((result.contact_id for result in applied if result.contact_id), None),
+    }
+    session.connection().execute(_CONCLUDE, values)
     return Received(verdict, tick=any(result.frees for result in applied), ask=any(result.ask for result in applied))

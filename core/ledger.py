@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
@@ -17,6 +17,18 @@ from core.waves import finish_if_settled, lock_wave, move_wave, recount, unsettl
 # Waves whose people were given back to the list: a call reported there was not supposed to happen.
 GIVEN_BACK = (WaveState.ABANDONED, WaveState.REFUSED, WaveState.VOID)
 MAY_HAVE_BEEN_SENT = (WaveState.PLANNED, WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
+
+# Built once: to build a statement takes longer than to run it, and these run for every report.
+_OF_THIS_WAVE = select(Target.contact_id).where(Target.wave_id == bindparam("wave_id"))
+_BY_REF = _OF_THIS_WAVE.where(Target.ref == bindparam("ref"))
+_BY_NUMBER = _OF_THIS_WAVE.where(Target.number == bindparam("number"))
+_LOCKED_CONTACT = (
+    select(Contact)
+    .where(Contact.id == bindparam("contact_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+_ATTEMPTS = select(Attempt).where(Attempt.contact_id == bindparam("contact_id")).order_by(Attempt.id)
 
 
 @dataclass(slots=True)
@@ -36,15 +48,10 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     if contact_id is None:
         return Applied(Verdict.UNMATCHED, "Nobody in this wave has this number or reference.")
     accept_by_evidence(session, wave, "A call of this wave was reported.", now)
-    contact = session.scalars(
-        select(Contact)
-        .where(Contact.id == contact_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).one()
+    contact = session.scalars(_LOCKED_CONTACT, {"contact_id": contact_id}).one()
     if contact.wave_id != wave.id and wave.state in GIVEN_BACK:
         _take_back(session, wave, contact, now)
-    attempts = list(session.scalars(select(Attempt).where(Attempt.contact_id == contact.id).order_by(Attempt.id)))
+    attempts = list(session.scalars(_ATTEMPTS, {"contact_id": contact_id}))
     attempt, learned = _record(session, wave, contact, attempts, fact, now)
     contact.last_event_at = now
     _heard_of(wave, now)
@@ -145,13 +152,12 @@ def _due_again(session: Session, contact: Contact) -> datetime | None:
 
 def _match(session: Session, wave: Wave, fact: CallFact) -> int | None:
     """The id of the contact in this wave: by the echoed reference if there is one, else by the number."""
-    of_this_wave = select(Target.contact_id).where(Target.wave_id == wave.id)
-    if fact.ref and (contact_id := session.scalar(of_this_wave.where(Target.ref == fact.ref))):
+    if fact.ref and (contact_id := session.scalar(_BY_REF, {"wave_id": wave.id, "ref": fact.ref})):
         return contact_id
     if not fact.number:
         return None
     number = fact.number if fact.number.startswith("+") else f"+{fact.number}"
-    return session.scalar(of_this_wave.where(Target.number == number))
+    return session.scalar(_BY_NUMBER, {"wave_id": wave.id, "number": number})
 
 
 def _heard_of(wave: Wave, now: datetime) -> None:
