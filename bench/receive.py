@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from bench.cast import EVENTS, Person, body_of, deliveries, launch_campaign, problems
 from bench.load import Load, load
 from bench.memory import idle_memory
-from bench.servers import HOST, environment_of, gunicorn, private_redis
+from bench.servers import HOST, Served, environment_of, gunicorn, private_redis
 from config import Settings
 from core.database import open_engine
 from ops.database import upgrade_database
@@ -30,16 +30,27 @@ from provider.vault import SecretVault
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # On a real disk: /tmp may be memory, where a commit costs nothing.
 ON_DISK = "/var/tmp"
-WARM_UP_PEOPLE = 100
 EMPTY_TIMES = 2
 
 
 @dataclass
 class Side:
-    """All rounds of one of the two views."""
+    """All rounds of one of the two views, and the processor time that its workers used in them."""
 
     name: str
+    server: Served
     rounds: list[Load] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+
+    def ask(self, requests: Sequence[bytes], connections: int) -> Load:
+        before = self.server.cpu_seconds()
+        one = load(self.server.address, requests, connections)
+        self.rounds.append(one)
+        self.cpu_seconds += self.server.cpu_seconds() - before
+        return one
+
+    def forget(self) -> None:
+        self.rounds, self.cpu_seconds = [], 0.0
 
     @property
     def per_second(self) -> float:
@@ -47,16 +58,17 @@ class Side:
 
     def row(self, beside: "Side") -> str:
         speeds = [one.per_second for one in self.rounds]
-        latencies = quantiles([1000 * latency for one in self.rounds for latency in one.latencies], n=100)
+        latencies = [1000 * latency for one in self.rounds for latency in one.latencies]
+        percentiles = quantiles(latencies, n=100)
         client = sum(one.cpu_seconds for one in self.rounds) / sum(one.seconds for one in self.rounds)
         return (
-            f"  {self.name:<10} {self.per_second:8,.0f} {min(speeds):8,.0f} {max(speeds):8,.0f}"
-            f" {self.per_second / beside.per_second:6.2f} {latencies[49]:8.0f} {latencies[94]:6.0f} {latencies[98]:6.0f}"
-            f" {client:8.2f}"
+            f"  {self.name:<9} {self.per_second:7,.0f} {min(speeds):8,.0f} {max(speeds):8,.0f}"
+            f" {self.per_second / beside.per_second:6.2f} {1000 * self.cpu_seconds / len(latencies):7.2f}"
+            f" {percentiles[49]:7.0f} {percentiles[94]:6.0f} {percentiles[98]:6.0f} {client:7.2f}"
         )
 
 
-TITLES = "             per s   lowest  highest  ratio   p50 ms    p95    p99   client"
+TITLES = "              per s   lowest  highest  ratio  cpu ms  p50 ms    p95    p99  client"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,6 +90,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.receive", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of each view, by turns (default %(default)s)")
     parser.add_argument("--people", type=int, default=1000, help="called in each round, 3 events each (%(default)s)")
+    parser.add_argument("--warm-up", type=int, default=100, help="people called before anything counts (%(default)s)")
     parser.add_argument("--connections", type=int, default=64, help="kept open, one request in each (%(default)s)")
     parser.add_argument("--workers", type=int, help="of gunicorn (default: as in production)")
     parser.add_argument("--databases", nargs="+", choices=(SQLITE, POSTGRESQL), default=[SQLITE, POSTGRESQL])
@@ -98,16 +111,16 @@ def measure(kind: str, options: argparse.Namespace) -> tuple[float | None, list[
         session = held.enter_context(Session(engine))
         everybody = launch_campaign(
             session,
-            WARM_UP_PEOPLE + options.rounds * options.people,
+            options.warm_up + options.rounds * options.people,
             SecretVault(settings.secret_key),
             f"http://{HOST}",
         )
         session.rollback()
-        empty = held.enter_context(gunicorn("bench.empty:app", environment))
-        real = held.enter_context(gunicorn("wsgi:app", environment))
-        sides, sent = run_rounds(everybody, empty, real, options)
-        print_sides(kind, settings, options, sides, len(sent))
-        return sides[1].per_second / sides[0].per_second, problems(session, sent, len(everybody))
+        empty = Side("empty", held.enter_context(gunicorn("bench.empty:app", environment)))
+        real = Side("received", held.enter_context(gunicorn("wsgi:app", environment)))
+        sent = run_rounds(everybody, empty, real, options)
+        print_sides(kind, settings, options, (empty, real), len(sent))
+        return real.per_second / empty.per_second, problems(session, sent, len(everybody))
 
 
 @contextmanager
@@ -134,23 +147,21 @@ def prepare(url: str, redis_url: str, folder: Path, options: argparse.Namespace)
     return settings, environment
 
 
-def run_rounds(
-    everybody: list[Person], empty: tuple[str, int], real: tuple[str, int], options: argparse.Namespace
-) -> tuple[tuple[Side, Side], dict[str, int]]:
-    """Both sides' rounds, by turns, after a warm-up of each; and the status of each delivery by its body's hash."""
-    sides = Side("empty"), Side("received")
+def run_rounds(everybody: list[Person], empty: Side, real: Side, options: argparse.Namespace) -> dict[str, int]:
+    """Ask both sides by turns, after a warm-up of each; returns the status of each delivery by its body's hash."""
     sent: dict[str, int] = {}
     for number in range(options.rounds + 1):
-        start = WARM_UP_PEOPLE + (number - 1) * options.people if number else 0
-        people = everybody[start : start + (options.people if number else WARM_UP_PEOPLE)]
-        requests = list(deliveries(people, real))
-        loads = load(empty, requests * EMPTY_TIMES, options.connections), load(real, requests, options.connections)
-        for request, status in zip(requests, loads[1].statuses, strict=True):
+        start = options.warm_up + (number - 1) * options.people if number else 0
+        people = everybody[start : start + (options.people if number else options.warm_up)]
+        requests = list(deliveries(people, real.server.address))
+        empty.ask(requests * EMPTY_TIMES, options.connections)
+        answered = real.ask(requests, options.connections)
+        for request, status in zip(requests, answered.statuses, strict=True):
             sent[hashlib.sha256(body_of(request)).hexdigest()] = status
-        if number:
-            for side, one in zip(sides, loads, strict=True):
-                side.rounds.append(one)
-    return sides, sent
+        if not number:
+            empty.forget()
+            real.forget()
+    return sent
 
 
 def print_sides(

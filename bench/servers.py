@@ -8,7 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
 
 from ops.postgresql import server
 from ops.redis import find_server, socket_url, wait_until_up, write_configuration
@@ -40,14 +43,27 @@ def private_redis(folder: Path) -> Iterator[str]:
         yield socket_url(redis_socket)
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An application that gunicorn serves at an address."""
+
+    address: tuple[str, int]
+    master: int
+
+    def cpu_seconds(self) -> float:
+        """What its workers have used until now, in user and system mode."""
+        used = [worker.cpu_times() for worker in psutil.Process(self.master).children()]
+        return float(sum(one.user + one.system for one in used))
+
+
 @contextmanager
-def gunicorn(application: str, environment: dict[str, str]) -> Iterator[tuple[str, int]]:
-    """Where `application` is served, by gunicorn.conf.py, until the block ends."""
+def gunicorn(application: str, environment: dict[str, str]) -> Iterator[Served]:
+    """`application` as gunicorn.conf.py serves it, until the block ends."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", application]
     with process(command, environment | {"PORT": str(port)}) as server_process:
         wait_until(lambda: status(port, "/livez") is not None, server_process)
-        yield HOST, port
+        yield Served((HOST, port), server_process.pid)
 
 
 @contextmanager
