@@ -7,6 +7,7 @@ client in this process. The ratio of the two says little of the machine and much
 import argparse
 import hashlib
 import secrets
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -186,4 +187,6 @@ def print_memory() -> None:
 
 
 if __name__ == "__main__":
+    # As after Ctrl-C, what was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
