@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.receive", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of each view, by turns (default %(default)s)")
-    parser.add_argument("--people", type=int, default=1000, help="called in each round, 3 events each (%(default)s)")
+    parser.add_argument("--people", type=int, default=400, help="called in each round, 3 events each (%(default)s)")
     parser.add_argument("--warm-up", type=int, default=100, help="people called before anything counts (%(default)s)")
     parser.add_argument("--connections", type=int, default=64, help="kept open, one request in each (%(default)s)")
     parser.add_argument("--workers", type=int, help="of gunicorn (default: as in production)")
