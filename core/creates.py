@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.audit import Actor
+from core.database import breathe
 from core.errors import Conflict, Invalid, NotFound
 from core.launch import launch
 from core.lists import BATCH, JudgedRow, store_rows
@@ -159,6 +160,7 @@ def _list(session: Session, campaign: Campaign, request: CreateRequest, now: dat
     session.flush()
     for start in range(0, len(rows), BATCH):
         store_rows(session, contact_list.id, rows[start : start + BATCH])
+        breathe()
 
 
 def _judged(targets: tuple[CreateTarget, ...]) -> list[JudgedRow]:

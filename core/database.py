@@ -141,6 +141,11 @@ def _turn(session: Session, patience: float) -> Iterator[None]:
         turn.release()
 
 
+def breathe() -> None:
+    """In the middle of long work: let the others of a cooperative process go on (pages, streams; writers wait their turn)."""
+    time.sleep(0)
+
+
 def _begin_write(session: Session, deadline: float) -> None:
     while True:
         try:

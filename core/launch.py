@@ -7,12 +7,13 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
+from core.database import breathe
 from core.errors import Conflict, Invalid, NotFound
 from core.models import Agent, Campaign, Contact, ContactList, Row
 from core.requests import MOST_TARGETS
 from core.states import CALLABLE_VERDICTS, CampaignState, ContactState, RowVerdict, check_campaign_move
 
-BATCH = 2000
+BATCH = 500
 
 
 def launch(
@@ -111,6 +112,7 @@ def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactLi
             return made, excluded
         contacts = [_contact(campaign.id, made + place, row, contact_list.mapping) for place, row in enumerate(rows)]
         session.execute(insert(Contact), contacts)
+        breathe()
         made, after = made + len(rows), rows[-1].row_number
         excluded += sum(contact["state"] == ContactState.EXCLUDED for contact in contacts)
 

@@ -34,7 +34,7 @@ def main() -> None:
         scheduler = CronScheduler(worker_redis(settings().redis_url), logging_level="WARNING")
         scheduler._cron_jobs.append(JsonCronJob(TICK, func=tick_all, interval=INTERVAL_SECONDS))
         try:
-            scheduler.start()
+            scheduler.start()  # type: ignore[no-untyped-call]
             return
         except (RedisError, OSError) as error:
             log.warning("Redis is away (%s); the clock goes on when it is back", error)
