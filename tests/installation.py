@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -33,7 +34,7 @@ from ops.redis import find_server, socket_url, wait_until_up, write_configuratio
 from provider.vault import SecretVault
 from sandbox.signing import FORMS
 from tests.faults.checks import check
-from tests.sandbox_process import AGENT, ROOT, SandboxProcess, wait_until
+from tests.sandbox_process import AGENT, ROOT, SandboxProcess
 
 API_TOKEN = "token-of-the-fault-tests"
 SECRET_KEY = "a key for tests that is long enough to be one"
@@ -44,6 +45,7 @@ COMMANDS = {
     "ask": ("jobs.worker", "ask"),
     "scheduler": ("jobs.scheduler",),
 }
+PAUSE_SECONDS = 0.1
 Found = TypeVar("Found")
 # Everything that time limits are measured from.
 MOMENTS: dict[type[Base], tuple[str, ...]] = {
@@ -107,7 +109,7 @@ class Installation:
         for _ in range(count):
             self._spawn(name, [sys.executable, "-m", *COMMANDS[name]])
         if name == "web":
-            wait_until(self._web_is_up, 30)
+            self.wait_until(self._web_is_up)
 
     def start_redis(self) -> None:
         configuration = write_configuration(self.redis_folder, self.redis_socket)
@@ -206,7 +208,12 @@ class Installation:
                             setattr(row, name, at - span)
 
     def wait_until(self, found: Callable[[], Found], seconds: float = 30) -> Found:
-        return wait_until(found, seconds)
+        """What `found` answers as soon as it is true; asked gently, for the processes need the machine themselves."""
+        deadline = time.monotonic() + seconds
+        while not (answer := found()):
+            assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
+            time.sleep(PAUSE_SECONDS)
+        return answer
 
     def check(self, over: bool = True) -> None:
         """The three checks, and that programs are told the same numbers where the web runs."""
