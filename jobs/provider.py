@@ -14,7 +14,19 @@ from provider.client import Provider
 
 
 def provider(session: Session) -> Provider:
-    """A client with the key of the settings; a key that was changed since it was refused gets a new try."""
+    """A client with the key of the settings, whose tokens are shared by all workers."""
+    config = settings()
+    notice_our_key(session)
+    return Provider(
+        config.provider_url, token=config.provider_token, username=config.provider_username, password=config.provider_password,
+        token_store=DatabaseTokens(session), unsent_503=config.provider_503_is_unsent,
+        allow_private=config.allow_private_addresses, now=now,
+    )  # fmt: skip
+
+
+def notice_our_key(session: Session) -> None:
+    """A key that was changed since the provider refused it gets a new try. Also asked as a worker starts: while a key is
+    refused nothing is submitted, so nobody else would notice the new one."""
     config = settings()
     key = "\n".join(
         filter(None, (config.provider_url, config.provider_token, config.provider_username, config.provider_password))
@@ -24,11 +36,6 @@ def provider(session: Session) -> Provider:
         with writing(session):
             notice_key(session, fingerprint)
     session.rollback()
-    return Provider(
-        config.provider_url, token=config.provider_token, username=config.provider_username, password=config.provider_password,
-        token_store=DatabaseTokens(session), unsent_503=config.provider_503_is_unsent,
-        allow_private=config.allow_private_addresses, now=now,
-    )  # fmt: skip
 
 
 class DatabaseTokens:
