@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint format upgrade vendor bench-receive clean
+.PHONY: help run test lint format upgrade vendor screenshot bench-receive clean
 
 help: ## show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -34,6 +34,9 @@ upgrade: $(VENV)/ready-to-run ## bring the database up to date, before a new ver
 
 vendor: $(VENV)/ready-to-run ## fetch the pinned front-end packages into static/vendor
 	@$(BIN)/python -m ops.vendor
+
+screenshot: $(VENV)/ready-to-test ## make the README's screenshot anew
+	@$(BIN)/python -m ops.screenshots
 
 bench-receive: $(VENV)/ready-to-test ## measure received webhooks a second
 	@$(BIN)/python -m bench.receive

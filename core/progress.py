@@ -148,6 +148,6 @@ def _words(event: str | None, status: str | None, verdict: str, words: str) -> s
     if verdict in _REFUSED:
         return _REFUSED[verdict]
     if status:
-        return words if verdict == "applied" else f"({verdict.replace('_', ' ')}) {words}".strip()
+        return words if verdict in ("applied", "late") else f"({verdict.replace('_', ' ')}) {words}".strip()
     said = (event or "report").replace("_", " ").replace(".", " ")
     return f"{said.capitalize()}: {words}" if words else f"{said.capitalize()} ({verdict.replace('_', ' ')})"
