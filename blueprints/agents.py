@@ -10,6 +10,7 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from blueprints.database import db, writing
+from blueprints.forms import trimmed
 from blueprints.runtime import now
 from blueprints.security import actor, needs
 from core.agents import LONGEST_NAME, add_agent, all_agents, change_agent, get_agent
@@ -24,6 +25,7 @@ class AgentForm(FlaskForm):
         "Name",
         [InputRequired("Give the agent a name."), Length(max=LONGEST_NAME, message="At most 255 characters.")],
         description="What people choose from, such as “Renewals, friendly”.",
+        filters=[trimmed],
     )
     uuid = StringField(
         "Agent id",

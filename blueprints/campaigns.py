@@ -47,7 +47,7 @@ class CampaignView:
 @needs("viewer")
 def index() -> ResponseReturnValue:
     shown = request.args.get("show", "all")
-    search = request.args.get("q", "").strip()[:255]
+    search = request.args.get("q", "").replace("\0", "").strip()[:255]
     page = lookups.campaigns_page(db.session(), SHOWN.get(shown, ()), search, whole_number("before"))
     rows = board_rows(db.session(), page.rows)
     template = "campaigns/_rows.html" if request.args.get("fragment") == "rows" else "campaigns/index.html"
@@ -75,7 +75,8 @@ def contacts(campaign_id: int) -> ResponseReturnValue:
     """The table alone, for the page that is open; without htmx, the page itself."""
     campaign = lookups.find_campaign(db.session(), campaign_id)
     if not request.htmx:
-        return redirect(url_for("campaigns.show", campaign_id=campaign_id, **request.args.to_dict()), 303)
+        state, after = request.args.get("state"), whole_number("after")
+        return redirect(url_for("campaigns.show", campaign_id=campaign_id, state=state, after=after), 303)
     return render_template("campaigns/_contacts.html", campaign=campaign, **_contacts(campaign_id))
 
 

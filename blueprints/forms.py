@@ -5,6 +5,11 @@ from wtforms import IntegerField
 from wtforms.validators import InputRequired
 
 
+def trimmed(text: str | None) -> str:
+    """As typed, without spaces around it and without NUL, which no database takes."""
+    return (text or "").replace("\0", "").strip()
+
+
 class PlainForm(FlaskForm):
     """A button: nothing but the token that proves the click came from our page."""
 

@@ -1,6 +1,7 @@
 """The door to the inbox: what arrived, and what became of it."""
 
 import json
+from collections.abc import Iterable
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
@@ -22,9 +23,7 @@ SHOWN_OF_A_BODY = 100_000
 def index() -> ResponseReturnValue:
     asked = request.args.get("verdict")
     verdict = asked if asked in set(Verdict) else None
-    page = lookups.deliveries_page(
-        db.session(), verdict, whole_number("campaign"), whole_number("before")
-    )
+    page = lookups.deliveries_page(db.session(), verdict, whole_number("campaign"), whole_number("before"))
     return render_template(
         "inbox/index.html", page=page, verdict=verdict, verdicts=list(Verdict), masked=viewing.sees_masked()
     )
@@ -41,9 +40,22 @@ def show(delivery_id: int) -> ResponseReturnValue:
 
 
 def readable(body: bytes) -> str:
-    """JSON laid out for reading, anything else as it came."""
+    """JSON laid out for reading, anything else as it came; as much of it as is shown."""
     try:
-        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        text = beginning(json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(body)))
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
-    return text[:SHOWN_OF_A_BODY]
+    # Half of a surrogate pair is possible in JSON, and in no page.
+    return text[:SHOWN_OF_A_BODY].encode("utf-8", "replace").decode()
+
+
+def beginning(pieces: Iterable[str]) -> str:
+    """No more than is shown: a deep body would grow a thousandfold when it is laid out."""
+    text: list[str] = []
+    size = 0
+    for piece in pieces:
+        text.append(piece)
+        size += len(piece)
+        if size > SHOWN_OF_A_BODY:
+            break
+    return "".join(text)

@@ -1,5 +1,6 @@
 """What a request wants: a page, a fragment or JSON; and where on this site it came from."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from flask import request
@@ -15,9 +16,9 @@ def wants_json() -> bool:
     return request.path.startswith("/api/") or preferred == "application/json"
 
 
-def whole_number(name: str) -> int | None:
-    """A number from the query, of a size that every database column takes; None for absence and rubbish alike."""
-    text = request.args.get(name, "")
+def whole_number(name: str, given: Mapping[str, str] | None = None) -> int | None:
+    """A number from the query, or from `given`, of a size that every column takes; None for absence and rubbish alike."""
+    text = (request.args if given is None else given).get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 

@@ -32,8 +32,8 @@ def may(role: str, needed: str) -> bool:
 
 
 def plain_email(text: str) -> str:
-    """An address as it is kept and compared."""
-    return text.strip().lower()[:LONGEST_EMAIL]
+    """An address as it is kept and compared; no database takes a NUL."""
+    return text.replace("\0", "").strip().lower()[:LONGEST_EMAIL]
 
 
 def find_person(session: Session, email: str) -> Person | None:

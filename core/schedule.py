@@ -8,6 +8,8 @@ from core.errors import Invalid
 from core.models import Campaign
 
 TYPICAL_CALL = timedelta(minutes=2)
+# Beyond these, some database or some zone has no such day, and a length of time added to it goes nowhere.
+EARLIEST_YEAR, LATEST_YEAR = 2000, 2200
 SHORT_CALL, LONG_CALL = timedelta(seconds=45), timedelta(minutes=3)
 # Whoever is called again does so for about half of the list: the long end of the range.
 CALLED_AGAIN = 0.5
@@ -16,8 +18,10 @@ CALLED_AGAIN = 0.5
 def start_of(local: datetime, zone: str) -> datetime:
     """The instant of a naive local time in an IANA zone: of a time that the clocks show twice, the first.
 
-    Invalid for a time that the clocks skip there.
+    Invalid for a time that the clocks skip there, and for a year beyond reason.
     """
+    if not EARLIEST_YEAR <= local.year <= LATEST_YEAR:
+        raise Invalid(f"The year should be between {EARLIEST_YEAR} and {LATEST_YEAR}.", "start_local")
     place = zone_info(zone)
     instant = local.replace(tzinfo=place, fold=0).astimezone(UTC)
     shown = instant.astimezone(place).replace(tzinfo=None)

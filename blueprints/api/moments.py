@@ -3,9 +3,9 @@
 import re
 from datetime import UTC, datetime
 
+from core.schedule import EARLIEST_YEAR, LATEST_YEAR
+
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
-# Beyond these, some database or some zone has no such day.
-EARLIEST_YEAR, LATEST_YEAR = 2000, 2200
 
 
 def read_moment(text: str) -> datetime:

@@ -22,6 +22,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
 from wtforms.widgets import HiddenInput
 
+from blueprints.forms import trimmed
 from core.columns import LONGEST_VARIABLE
 from core.countries import COUNTRIES
 from core.errors import Invalid
@@ -42,11 +43,6 @@ ENCODINGS = {
     "iso8859-15": "ISO 8859-15", "mac_roman": "Mac Roman",
 }  # fmt: skip
 SEPARATORS = {",": "Comma ,", ";": "Semicolon ;", "\t": "Tab", "|": "Pipe |"}
-
-
-def trimmed(text: str | None) -> str:
-    """As typed, without spaces around it and without NUL, which no database takes."""
-    return (text or "").replace("\0", "").strip()
 
 
 class StepForm(FlaskForm):

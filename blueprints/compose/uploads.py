@@ -47,7 +47,7 @@ def keep_file(upload: FileStorage) -> Stored:
     except BaseException:
         remove(name)
         raise
-    return Stored(name, upload.filename or "upload", size, "upload")
+    return Stored(name, (upload.filename or "upload").replace("\0", ""), size, "upload")
 
 
 def keep_paste(text: str) -> Stored:

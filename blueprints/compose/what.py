@@ -9,7 +9,7 @@ from blueprints.compose import bp
 from blueprints.compose.forms import MOST_ROWS_OF_CONTEXT, WhatForm
 from blueprints.compose.frame import already_launched, autosaved, frame, save
 from blueprints.database import db, writing
-from blueprints.requests import is_htmx
+from blueprints.requests import is_htmx, whole_number
 from blueprints.runtime import now
 from blueprints.security import actor, needs
 from core import drafts
@@ -22,7 +22,7 @@ from core.schedule import zone_names
 @needs("composer")
 def new() -> ResponseReturnValue:
     form = WhatForm(data={"name": drafts.default_name(now()), "agent": _likely_agent()})
-    draft_id = request.form.get("draft", type=int)
+    draft_id = whole_number("draft", request.form)
     if draft_id is not None:  # an autosave of this very page has made the draft already
         address = url_for("compose.what", campaign_id=draft_id)
         return (

@@ -13,6 +13,7 @@ from blueprints.compose.forms import MappingForm, ReadingForm, WhoForm
 from blueprints.compose.frame import already_launched, frame
 from blueprints.compose.uploads import Stored, TooLarge, keep_file, keep_paste, remove
 from blueprints.database import db, writing
+from blueprints.requests import whole_number
 from blueprints.runtime import now, redis_url
 from blueprints.security import needs, takes_uploads
 from core import drafts, lists
@@ -164,10 +165,10 @@ def _context(campaign: Campaign, form: WhoForm | None, mapping_form: MappingForm
     verdict = request.args.get("verdict", "")
     verdict = verdict if verdict in list(RowVerdict) else ""
     if contact_list.state == "ready":
-        after = request.args.get("after", 0, type=int)
+        after = whole_number("after") or 0
         context["rows"], context["next_after"] = lists.rows_page(db.session(), contact_list.id, verdict, after)
     sample = contact_list.reading.get("sample") or []
-    place = request.args.get("sample", 0, type=int)
+    place = whole_number("sample") or 0
     return context | {
         "form": form or WhoForm(formdata=None, country=contact_list.country), "verdict": verdict, "boxes": BOXES,
         "shown_boxes": _boxes(campaign, contact_list), "current_box": _box_url(campaign, verdict or None),
