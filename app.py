@@ -60,7 +60,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     viewing.init_app(app)
     live.init_app(app)
     errors.init_app(app)
-    live.init_app(app)
     return app
 
 

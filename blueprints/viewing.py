@@ -11,7 +11,6 @@ from blueprints.security import cookie_name, current_person
 from core import sign_ins
 from core.shown_numbers import grouped, masked
 
-
 # Variables that name a person, the likeliest first, without case and marks.
 NAMES = (("name",), ("fullname",), ("customername",), ("firstname", "lastname"), ("vorname", "nachname"), ("company",))
 
