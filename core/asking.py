@@ -85,10 +85,9 @@ def disagrees(session: Session, wave: Wave) -> bool:
 
 def belongs(session: Session, asked: Question, fact: CallFact) -> bool:
     """Is this call of the agent's list one of the wave's? By reference or number, in time, and no other wave's call."""
-    if fact.ref and session.scalar(
-        select(Target.wave_id).where(Target.ref == fact.ref, Target.wave_id == asked.wave_id)
-    ):
-        return True
+    named = session.scalar(select(Target.wave_id).where(Target.ref == fact.ref)) if fact.ref else None
+    if named is not None:
+        return named == asked.wave_id
     at = fact.started_at or fact.told_at
     if fact.number not in asked.numbers or fact.direction == "inbound" or at is None or at < asked.calls_since:
         return False

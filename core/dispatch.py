@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
@@ -15,7 +15,15 @@ from core.models import Campaign, Contact, Reservation, Wave
 from core.progress import progress
 from core.provider_state import trouble
 from core.requests import wave_plan
-from core.states import LIVE_CAMPAIGNS, OPEN_WAVES, CampaignState, ContactState, WaveState, check_campaign_move
+from core.states import (
+    GIVEN_BACK,
+    LIVE_CAMPAIGNS,
+    OPEN_WAVES,
+    CampaignState,
+    ContactState,
+    WaveState,
+    check_campaign_move,
+)
 from core.submission import FRESH, SETTLE_TIME, SUBMITTING_LIMIT, mark_unknown
 from core.vault import Vault
 from core.waves import cut_wave, finish_if_settled, move_wave, void_wave
@@ -37,9 +45,15 @@ class Round:
 
 def live_campaigns(session: Session) -> list[int]:
     """Campaigns that a tick must look at; those that ended may still hold a wave whose last reports are awaited."""
-    waiting = select(Wave.campaign_id).where(Wave.state.in_(OPEN_WAVES))
+    waiting = select(Wave.campaign_id).where(_is_awaited())
     query = select(Campaign.id).where(or_(Campaign.state.in_(LIVE_CAMPAIGNS), Campaign.id.in_(waiting)))
     return list(session.scalars(query.order_by(Campaign.id)))
+
+
+def _is_awaited() -> ColumnElement[bool]:
+    """Waves that time may still move: the open ones, and those given back in which a call was reported after all."""
+    reported = select(Contact.id).where(Contact.wave_id == Wave.id, Contact.settled_at.is_(None)).exists()
+    return or_(Wave.state.in_(OPEN_WAVES), and_(Wave.state.in_(GIVEN_BACK), reported))
 
 
 def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> Round:
@@ -80,12 +94,7 @@ def _look_after_waves(session: Session, campaign: Campaign, round_: Round, now: 
         .order_by(Wave.ordinal)
         .with_for_update(of=Wave, key_share=True)
     )
-    given_back = select(Contact.wave_id).where(
-        Contact.campaign_id == campaign.id, Contact.state.in_((ContactState.SUBMITTED, ContactState.DIALLING))
-    )
-    waves = session.scalars(
-        mine.where(or_(Wave.state.in_(OPEN_WAVES), Wave.id.in_(given_back))).execution_options(populate_existing=True)
-    ).all()
+    waves = session.scalars(mine.where(_is_awaited()).execution_options(populate_existing=True)).all()
     for wave in waves:
         held = wave.state
         _look_after(session, campaign, wave, now)

@@ -34,7 +34,6 @@ OVER_GRACE = timedelta(minutes=2)
 _NOT_YET_ACCEPTED = (
     WaveState.PLANNED,
     WaveState.SUBMITTING,
-    WaveState.REFUSED,
     WaveState.UNKNOWN,
     WaveState.NEEDS_PERSON,
 )

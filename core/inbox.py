@@ -10,16 +10,17 @@ from sqlalchemy.orm import Session
 
 from core.database import Base
 from core.facts import CallFact, CampaignFact
+from core.launch import lock_campaign
 from core.ledger import Applied, apply_call, apply_campaign
 from core.models import Wave
-from core.states import Verdict
+from core.states import Verdict, WaveState
 from core.waves import lock_wave
 
 # Of several events in one delivery, the most telling verdict names the whole.
 _TELLING = (Verdict.APPLIED, Verdict.LATE, Verdict.UNMATCHED, Verdict.IGNORED, Verdict.REPEAT)
 
 # Built once: to build a statement takes longer than to run it, and these run for every delivery.
-_ADDRESS = select(Wave.id, Wave.campaign_id, Wave.secret).where(Wave.token_hash == bindparam("token_hash"))
+_ADDRESS = select(Wave.id, Wave.campaign_id, Wave.secret, Wave.state).where(Wave.token_hash == bindparam("token_hash"))
 _DELIVERIES = Base.metadata.tables["delivery"]
 _KEEP_ONCE = {
     name: insert(_DELIVERIES).on_conflict_do_nothing(index_elements=["wave_id", "key"]).returning(_DELIVERIES.c.id)
@@ -52,11 +53,12 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Whose delivery it is, by the token in the URL. `secret` is sealed."""
+    """Whose delivery it is, by the token in the URL. `secret` is sealed; `state` is what the wave's was a moment ago."""
 
     wave_id: int
     campaign_id: int
     secret: str
+    state: str
 
 
 @dataclass(slots=True)
@@ -87,11 +89,22 @@ def receive(session: Session, address: Address, envelope: Envelope, letter: Lett
         return Received(verdict, ask=True)
     if letter is None or verdict != Verdict.IGNORED:
         return Received(verdict)
-    wave = lock_wave(session, address.wave_id)
-    assert wave is not None, "a delivery's wave is never deleted"
+    wave = _lock(session, address)
     applied = [apply_call(session, wave, fact, now) for fact in letter.calls]
     applied += [apply_campaign(session, wave, fact, now) for fact in letter.campaigns]
     return _conclude(session, delivery_id, applied)
+
+
+def _lock(session: Session, address: Address) -> Wave:
+    """The wave, and before it its campaign. Not so for an accepted wave, whose people stay in it: most reports are of those."""
+    locked = address.state != WaveState.ACCEPTED
+    if locked:
+        lock_campaign(session, address.campaign_id)
+    wave = lock_wave(session, address.wave_id)
+    assert wave is not None, "a delivery's wave is never deleted"
+    if wave.state != WaveState.ACCEPTED and not locked:  # it finished in this very moment
+        lock_campaign(session, address.campaign_id)
+    return wave
 
 
 def _first_verdict(envelope: Envelope, letter: Letter | None) -> tuple[Verdict, str]:

@@ -10,12 +10,11 @@ from sqlalchemy.orm import Session
 from core.audit import CALLBOARD, note
 from core.facts import AttemptStatus, CallFact, CampaignFact
 from core.fold import age, fold, merge
+from core.launch import lock_campaign
 from core.models import Attempt, Campaign, Contact, Target, Wave
-from core.states import RETRYABLE, ContactState, Verdict, WaveState
+from core.states import GIVEN_BACK, OVER_CAMPAIGNS, RETRYABLE, SETTLED_AT_ONCE, ContactState, Verdict, WaveState
 from core.waves import finish_if_settled, lock_wave, move_wave, recount, unsettled_left, void_wave
 
-# Waves whose people were given back to the list: a call reported there was not supposed to happen.
-GIVEN_BACK = (WaveState.ABANDONED, WaveState.REFUSED, WaveState.VOID)
 MAY_HAVE_BEEN_SENT = (WaveState.PLANNED, WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
 
 # Built once: to build a statement takes longer than to run it, and these run for every report.
@@ -43,21 +42,25 @@ class Applied:
 
 
 def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> Applied:
-    """Add one report of one call to its contact. The caller holds the wave's lock; repeats and any order end in the same rows."""
+    """Add one report of one call to its contact; repeats and any order end in the same rows.
+
+    The caller holds the wave's lock, and before it the campaign's unless the wave is accepted: only then can its people not
+    move to another wave meanwhile.
+    """
     contact_id = _match(session, wave, fact)
     if contact_id is None:
         return Applied(Verdict.UNMATCHED, "Nobody in this wave has this number or reference.")
     accept_by_evidence(session, wave, "A call of this wave was reported.", now)
+    current = wave if wave.state == WaveState.ACCEPTED else _lock_current_wave(session, wave, contact_id)
     contact = session.scalars(_LOCKED_CONTACT, {"contact_id": contact_id}).one()
-    if contact.wave_id != wave.id and wave.state in GIVEN_BACK:
-        _take_back(session, wave, contact, now)
+    if contact.wave_id != wave.id and (wave.state in GIVEN_BACK or _spares(session, contact, fact)):
+        _take_back(session, wave, current, contact, now)
     attempts = list(session.scalars(_ATTEMPTS, {"contact_id": contact_id}))
     attempt, learned = _record(session, wave, contact, attempts, fact, now)
     contact.last_event_at = now
     _heard_of(wave, now)
     was_settled = contact.settled_at is not None
-    current = wave if contact.wave_id == wave.id else session.get(Wave, contact.wave_id or 0)
-    refold(session, contact, current, attempts, now)
+    refold(session, contact, wave if contact.wave_id == wave.id else current, attempts, now)
     settled_now = contact.settled_at is not None and not was_settled
     left = unsettled_left(session, wave) if settled_now else wave.lines
     if not left:
@@ -144,7 +147,7 @@ def _due_again(session: Session, contact: Contact) -> datetime | None:
     if not contact.settled_at or contact.state not in RETRYABLE:
         return None  # most reports: the campaign need not be read for them
     campaign = session.get_one(Campaign, contact.campaign_id)
-    used_up = contact.tries > campaign.retry_attempts
+    used_up = contact.tries > campaign.retry_attempts or campaign.state in OVER_CAMPAIGNS
     if campaign.retry_by != "us" or contact.state not in campaign.retry_outcomes or used_up:
         return None
     return contact.settled_at + timedelta(minutes=campaign.retry_gap_minutes)
@@ -201,18 +204,32 @@ def _overlaps(attempt: Attempt, fact: CallFact) -> bool:
     return not (starts_after or ends_before)
 
 
-def _take_back(session: Session, wave: Wave, contact: Contact, now: datetime) -> None:
-    """A call was reported in a wave whose people we had given back: make sure that nobody is called a second time.
+def _lock_current_wave(session: Session, wave: Wave, contact_id: int) -> Wave | None:
+    """The wave that the contact is in now, locked before the contact, like every wave."""
+    current_id = session.scalar(select(Contact.wave_id).where(Contact.id == contact_id))
+    if current_id == wave.id or current_id is None:
+        return wave if current_id else None
+    return lock_wave(session, current_id)
 
-    Somebody still waiting is withdrawn; somebody in a wave that is already on its way raises the double-call alarm.
+
+def _spares(session: Session, contact: Contact, fact: CallFact) -> bool:
+    """Does a late report of an earlier wave say that this person, who was to be tried again, need not be?"""
+    if fact.status not in SETTLED_AT_ONCE:
+        return False
+    return fact.status not in session.get_one(Campaign, contact.campaign_id).retry_outcomes
+
+
+def _take_back(session: Session, wave: Wave, other: Wave | None, contact: Contact, now: datetime) -> None:
+    """A report says that this person must not be called a second time: they belong to the wave of the report again.
+
+    Somebody still waiting is withdrawn. Of a wave whose people we had given back no call was supposed to happen: somebody
+    who is in another one that is already on its way raises the double-call alarm.
     """
-    campaign = session.get_one(Campaign, contact.campaign_id)
-    other = lock_wave(session, contact.wave_id) if contact.wave_id else None
+    campaign = lock_campaign(session, contact.campaign_id)
+    given_back = wave.state in GIVEN_BACK
     if other is not None and other.state != WaveState.PLANNED:
-        campaign.alarm = (
-            f"{contact.number} may be called twice: waves {wave.ordinal} and {other.ordinal} both hold this person."
-        )
-        note(session, CALLBOARD, "contact.called_twice", "campaign", campaign.id, now, summary=campaign.alarm)
+        if given_back:
+            _raise_alarm(session, campaign, wave, other, contact, now)
         return
     if other is not None:
         void_wave(session, other, "Cut anew: one of its people was called by an earlier wave after all.", now)
@@ -221,9 +238,20 @@ def _take_back(session: Session, wave: Wave, contact: Contact, now: datetime) ->
         campaign.cancelled -= 1
     if contact.state == ContactState.EXCLUDED:
         wave.excluded -= 1
-    contact.wave_id, contact.tries = wave.id, contact.tries + 1
+    contact.wave_id, contact.tries = wave.id, contact.tries + given_back
     session.flush()
     recount(session, wave.id)
+
+
+def _raise_alarm(
+    session: Session, campaign: Campaign, wave: Wave, other: Wave, contact: Contact, now: datetime
+) -> None:
+    """Once for each person and pair of waves; whoever was named before stays named."""
+    words = f"{contact.number} may be called twice: waves {wave.ordinal} and {other.ordinal} both hold this person."
+    named = campaign.alarm.split("\n") if campaign.alarm else []
+    if words not in named:
+        campaign.alarm = "\n".join([*named, words])
+        note(session, CALLBOARD, "contact.called_twice", "campaign", campaign.id, now, summary=words)
 
 
 def _reason(state: str, attempts: Sequence[Attempt]) -> str:

@@ -3,6 +3,7 @@
 import random
 from datetime import datetime, timedelta
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.facts import Sent, Submission
@@ -16,9 +17,9 @@ def provider_state(session: Session) -> ProviderState:
     """The one row; made on first use inside a write."""
     state = session.get(ProviderState, 1)
     if state is None:
-        state = ProviderState(id=1, failures=0)
-        session.add(state)
-        session.flush()
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        session.execute(insert(ProviderState).values(id=1, failures=0).on_conflict_do_nothing())  # two may be first
+        state = session.get_one(ProviderState, 1)
     return state
 
 

@@ -100,8 +100,12 @@ WAVE_MOVES: dict[WaveState, frozenset[WaveState]] = {
 OPEN_WAVES = (_W.PLANNED, _W.SUBMITTING, _W.UNKNOWN, _W.NEEDS_PERSON, _W.ACCEPTED)
 # Submitted for all we know: calls may be going on, and lines may be busy.
 SENT_WAVES = (_W.SUBMITTING, _W.UNKNOWN, _W.NEEDS_PERSON, _W.ACCEPTED)
+# Waves whose people were given back to the list: a call reported there was not supposed to happen.
+GIVEN_BACK = (_W.ABANDONED, _W.REFUSED, _W.VOID)
 LIVE_CAMPAIGNS = (_C.SCHEDULED, _C.RUNNING, _C.PAUSED, _C.STOPPING)
 ENDED_CAMPAIGNS = (_C.STOPPED, _C.COMPLETED)
+# Nobody is called any more, whatever is still reported.
+OVER_CAMPAIGNS = (_C.STOPPING, *ENDED_CAMPAIGNS)
 
 SETTLED_AT_ONCE = frozenset({AttemptStatus.ANSWERED, AttemptStatus.VOICEMAIL, AttemptStatus.DECLINED})
 RETRYABLE = (

@@ -92,8 +92,8 @@ def give_back(session: Session, held: Claim, words: str, now: datetime) -> None:
 
 def record(session: Session, held: Claim, outcome: Submission, now: datetime) -> Wave | None:
     """Write what the POST came to, under its claim; None when the wave is no longer ours to write."""
-    learn(session, outcome, now)
     wave = _locked_under_claim(session, held)
+    learn(session, outcome, now)  # the provider's one row after the campaign's, as `refuse_key` must
     if wave is None:
         return None
     wave.http_status, wave.words = outcome.http_status, outcome.words

@@ -5,13 +5,13 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.models import Campaign, Contact, Reservation, Target, Wave
 from core.requests import TargetRequest, build_request, wave_plan
-from core.states import ContactState, WaveState, check_wave_move
+from core.states import GIVEN_BACK, ContactState, WaveState, check_wave_move
 from core.vault import Vault
 
 # Built once: to build a statement takes longer than to run it, and these run for every report of a call.
@@ -75,9 +75,20 @@ def _next_contacts(session: Session, campaign: Campaign, most: int, now: datetim
     mine = select(Contact.id, Contact.number, Contact.caller_id, Contact.context, Contact.wave_id).where(
         Contact.campaign_id == campaign.id, free
     )
-    due = session.execute(mine.where(Contact.due_at <= now).order_by(Contact.due_at, Contact.id).limit(most)).all()
+    due = _due(session, mine.where(Contact.due_at <= now).order_by(Contact.due_at, Contact.id).limit(most))
     ready = mine.where(Contact.state == ContactState.READY).order_by(Contact.position).limit(most - len(due))
     return [*due, *(session.execute(ready).all() if len(due) < most else ())]
+
+
+def _due(session: Session, due: Select[Any]) -> list[Any]:
+    """Their earlier waves are locked before they are taken: a late report there may say in this moment that nobody need try again."""
+    waves = {contact.wave_id for contact in session.execute(due)}
+    if not waves:
+        return []
+    session.execute(
+        select(Wave.id).where(Wave.id.in_(waves)).order_by(Wave.id).with_for_update(of=Wave, key_share=True)
+    )
+    return [contact for contact in session.execute(due) if contact.wave_id in waves]
 
 
 def _reserve(session: Session, wave: Wave, contacts: list[Any]) -> list[Any]:
@@ -160,7 +171,7 @@ def finish_if_settled(session: Session, wave: Wave, now: datetime) -> bool:
 def recount(session: Session, wave_id: int) -> None:
     """Correct the kept counts of a wave that is over, after a late fact or after a later wave took some of its people."""
     counts = count_states(session, wave_id)
-    over = or_(Wave.counts.is_not(None), Wave.state.in_((WaveState.ABANDONED, WaveState.REFUSED, WaveState.VOID)))
+    over = or_(Wave.counts.is_not(None), Wave.state.in_(GIVEN_BACK))
     session.execute(update(Wave).where(Wave.id == wave_id, over).values(counts=counts))
 
 
