@@ -4,7 +4,6 @@ import logging
 import time
 
 from core.database import writing
-from core.facts import Sent
 from core.submission import Claim, claim, give_back, record
 from jobs.provider import provider
 from jobs.queue import TICK, announce, ring
@@ -19,19 +18,24 @@ LONGEST_PAUSE_SECONDS = 5.0
 def submit(wave_id: int) -> None:
     """The job. Whatever ends it between the two commits leaves the wave `submitting`, which becomes `unknown`, never sent again."""
     with session_scope() as session:
+        client = provider(session)  # before the claim: whatever fails here costs nothing
         with writing(session):
             began = _clock()
             held = claim(session, wave_id, settings().public_url, vault(), now())
         if held is None:
             return
 
-        def still_ours() -> bool:
-            return max(_clock() - began, (now() - held.claimed_at).total_seconds()) < LONGEST_PAUSE_SECONDS
+        too_late = False
 
-        outcome = provider(session).create_campaign(held.request, may_send=still_ours)
+        def may_send() -> bool:
+            nonlocal too_late
+            too_late = max(_clock() - began, (now() - held.claimed_at).total_seconds()) >= LONGEST_PAUSE_SECONDS
+            return not too_late
+
+        outcome = client.create_campaign(held.request, may_send=may_send)
         log.info("wave %s: %s, status %s", wave_id, outcome.sent, outcome.http_status)
         with writing(session, patience=30.0):
-            if outcome.sent is Sent.NOT_SENT and not still_ours():
+            if too_late:
                 give_back(session, held, "Not sent: too long between claiming it and sending it.", now())
             else:
                 record(session, held, outcome, now())
