@@ -1,0 +1,80 @@
+"""Every page, light and dark, narrow and wide: nothing overflows, nothing is barred to anybody, nothing is complained about."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import UGLY, name_it, upload
+
+AXE = (Path(__file__).parent / "axe-core-4.14.1" / "axe.min.js").read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+VIOLATIONS = """rules => axe.run(document, {runOnly: rules}).then(found => found.violations.flatMap(one =>
+    one.nodes.map(node => [one.id, node.html.slice(0, 200), node.failureSummary])))"""
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def places(callboard, browser, signed_in) -> list[str]:
+    """The address of every page, each with something on it to see."""
+    callboard.set_sandbox(speed=0)
+    context = browser.new_context(base_url=callboard.url, storage_state=signed_in)
+    page = context.new_page()
+    campaign_id = callboard.create_campaign("Everything", ["+14155559001", "+14155559002"], name="A <b>person</b>")
+    page.goto(f"/campaigns/{campaign_id}")
+    expect(page.locator("#live-head h1")).to_contain_text("Completed", timeout=30_000)
+    person = page.locator("#contacts tbody a").first.get_attribute("href")
+    page.goto("/inbox/")
+    delivery = page.locator("table a").first.get_attribute("href")
+    name_it(page, "A draft")
+    upload(page, UGLY)
+    draft = page.url.removeprefix(callboard.url).split("/who")[0]
+    context.close()
+    live = f"/campaigns/{campaign_id}"
+    return [
+        "/campaigns/", "/campaigns/?show=drafts", "/campaigns/?q=nothing", live, f"{live}?state=declined", f"{live}/waves/1",
+        person, "/inbox/", "/inbox/?verdict=stale", delivery, "/agents/", "/agents/new", f"{draft}/what", f"{draft}/who",
+        f"{draft}/when", f"{draft}/check", "/nowhere",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_scrolls_sideways_and_axe_finds_nothing(places, screen, scheme):
+    page = screen(color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
+    found = {place: problems for place in places if (problems := problems_at(page, place))}
+    assert found == {}
+
+
+def problems_at(page: Page, place: str) -> list[object]:
+    page.goto(place)
+    page.evaluate(AXE)
+    problems: list[object] = page.evaluate(VIOLATIONS, RULES)
+    for width in (360, 800, 1600):
+        page.set_viewport_size({"width": width, "height": 900})
+        if page.evaluate(OVERFLOW):
+            problems.append(f"scrolls sideways at {width} pixels")
+    return problems
+
+
+def test_no_page_breaks_its_own_policy(places, screen):
+    """`screen` sees what the console says, here with the policy in force."""
+    page = screen()
+    for place in places:
+        page.goto(place)
+
+
+def test_the_sign_in_has_no_problems(screen):
+    assert problems_at(screen(storage_state=None, bypass_csp=True, reduced_motion="reduce"), "/sign-in") == []
+
+
+def test_the_keyboard_finds_the_content_first_and_shows_where_it_is(callboard, screen):
+    page = screen()
+    page.goto("/campaigns/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        focus = page.evaluate("(s => s.outlineStyle + s.boxShadow)(getComputedStyle(document.activeElement))")
+        assert focus != "nonenone"
