@@ -2,7 +2,9 @@
 
 import logging
 import sys
+import time
 
+from redis.exceptions import RedisError
 from rq import Worker
 from rq.serializers import JSONSerializer
 
@@ -12,6 +14,10 @@ from jobs.provider import notice_our_key
 from jobs.queue import QUEUES, queue, worker_redis
 from jobs.runtime import engine, session_scope, settings
 
+log = logging.getLogger(__name__)
+
+RESTART_SECONDS = 2.0
+
 
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in QUEUES:
@@ -20,9 +26,20 @@ def main() -> None:
     with session_scope() as session:
         notice_our_key(session)
     engine().dispose()  # its connections must not be shared with the work-horses
+    while not stopped_after_work(sys.argv[1]):
+        time.sleep(RESTART_SECONDS)
+
+
+def stopped_after_work(name: str) -> bool:
+    """Work until somebody asks this process to stop (True), or Redis went away in the middle of a job."""
     connection = worker_redis(settings().redis_url)
-    worker = Worker([queue(sys.argv[1], connection)], connection=connection, serializer=JSONSerializer)
-    worker.work(logging_level="WARNING", with_scheduler=False)
+    worker = Worker([queue(name, connection)], connection=connection, serializer=JSONSerializer)
+    try:
+        worker.work(logging_level="WARNING", with_scheduler=False)
+    except (RedisError, OSError) as error:
+        log.warning("Redis is away (%s); the work goes on when it is back", error)
+    # RQ also returns, without a word, from a loss of Redis that was over before it had said good-bye.
+    return worker._shutdown_requested_date is not None
 
 
 if __name__ == "__main__":

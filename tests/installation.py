@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 import psutil
 import requests
-from rq import Queue
+from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -160,6 +160,11 @@ class Installation:
         """How many jobs wait in a queue."""
         with worker_redis(self.environment["REDIS_URL"]) as connection:
             return Queue(name, connection=connection, serializer=JSONSerializer).count
+
+    def has_worker(self, name: str) -> bool:
+        """Does a worker of this queue listen already?"""
+        with worker_redis(self.environment["REDIS_URL"]) as connection:
+            return bool(Worker.count(queue=Queue(name, connection=connection, serializer=JSONSerializer)))
 
     # What people, programs and the provider do
 

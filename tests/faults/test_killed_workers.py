@@ -100,3 +100,13 @@ def test_redis_killed_and_back_empty_loses_no_planned_wave(installation, posts):
     installation.wait_until(lambda: all(installation.show(one)["status"] == "completed" for one in ids), 60)
     installation.check()
     assert posts() == (20, 20)
+
+
+@ON_SQLITE
+def test_a_worker_that_is_asked_to_stop_stops(installation):
+    """What outlives a Redis must not outlive its operator."""
+    installation.start("submit")
+    (worker,) = installation.processes["submit"]
+    installation.wait_until(lambda: installation.has_worker("submit"))
+    installation.signal("submit", signal.SIGTERM)
+    assert worker.wait(timeout=30) == 0
