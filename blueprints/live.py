@@ -83,22 +83,26 @@ def _stream(topic: int) -> Response:
     hub: Hub = current_app.extensions[NAME]
     still_here = viewing.stream_guard()
     viewer = hub.join(topic, _variant())
-    first = hub.snapshot(topic, viewer.variant)
+    try:
+        first = viewer.shown = hub.snapshot(topic, viewer.variant)
+    except BaseException:
+        hub.leave(viewer)
+        raise
     db.session.remove()
 
     def events() -> Iterator[str]:
-        try:
-            yield f"retry: 2000\nevent: snapshot\ndata: {first}\n\n"
-            while not hub.closed:
-                message = viewer.next(HEARTBEAT_SECONDS)
-                if message == CLOSED:
-                    return
-                if message is None and not still_here():
-                    yield "event: gone\ndata: {}\n\n"
-                    return
-                yield f"event: fragment\ndata: {message}\n\n" if message else "event: heartbeat\ndata: {}\n\n"
-        finally:
-            hub.leave(viewer)
+        yield f"retry: 2000\nevent: snapshot\ndata: {first}\n\n"
+        while not hub.closed:
+            message = viewer.next(HEARTBEAT_SECONDS)
+            if message == CLOSED:
+                return
+            if message is None and not still_here():
+                yield "event: gone\ndata: {}\n\n"
+                return
+            yield f"event: fragment\ndata: {message}\n\n" if message else "event: heartbeat\ndata: {}\n\n"
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(stream_with_context(events()), mimetype="text/event-stream", headers=headers)
+    response = Response(stream_with_context(events()), mimetype="text/event-stream", headers=headers)
+    # Not at the end of the generator: one that nobody began to read (HEAD, a viewer who left at once) never comes to it.
+    response.call_on_close(lambda: hub.leave(viewer))
+    return response

@@ -35,8 +35,13 @@ class Viewer:
     topic: int
     variant: str
     inbox: "Queue[str]" = field(default_factory=lambda: Queue(maxsize=1))
+    shown: str = ""
 
     def give(self, message: str) -> None:
+        """The message, unless it is the one that this viewer was given last."""
+        if message == self.shown:
+            return
+        self.shown = message
         while True:
             try:
                 self.inbox.put_nowait(message)
@@ -136,14 +141,13 @@ class Hub:
 
     def _show(self, topic: int, variants: set[str]) -> None:
         for variant in variants:
-            _, before = self._fresh.get((topic, variant), (0.0, ""))
             try:
                 message = self._rendered(topic, variant)
             except Exception:
                 log.exception("live: page %s could not be rendered", topic)
                 continue
             for viewer in list(self._viewers):
-                if message != before and (viewer.topic, viewer.variant) == (topic, variant):
+                if (viewer.topic, viewer.variant) == (topic, variant):
                     viewer.give(message)
 
     def _rendered(self, topic: int, variant: str) -> str:

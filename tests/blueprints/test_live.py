@@ -84,6 +84,12 @@ def test_streams_end_when_the_process_stops(app, viewer, campaign):
         assert list(stream) == []
 
 
+def test_a_stream_that_nobody_reads_is_left(app, viewer, campaign):
+    for method in (viewer.head, viewer.get):
+        method("/live", buffered=False).close()
+    assert not app.extensions[NAME]._viewers
+
+
 @pytest.fixture
 def hub(redis_url):
     """A hub over a page that the test writes."""
@@ -107,6 +113,15 @@ def test_a_slow_viewer_loses_frames_in_between_but_never_the_last(hub):
     for number in range(100):
         viewer.give(str(number))
     assert (viewer.next(1), viewer.inbox.empty()) == ("99", True)
+
+
+def test_what_a_newcomer_sees_first_reaches_the_others_too(hub):
+    viewer = hub.join(7, "full")
+    assert viewer.next(10) == "first full"
+    hub.page["text"] = "second"
+    hub._rendered(7, "full")
+    hub.changed(7)
+    assert viewer.next(10) == "second full"
 
 
 def test_a_lost_message_is_made_up_for(hub, monkeypatch):
