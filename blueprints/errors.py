@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import Flask, Response, jsonify, make_response, render_template
+from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
+from htmx_flask import make_response
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from blueprints.database import db
-from blueprints.requests import is_htmx, wants_json
+from blueprints.requests import wants_json
 from core.errors import Conflict, DatabaseBusy, DomainError, Invalid, NotFound
 from core.sign_ins import TooManyTries
 
@@ -73,7 +74,7 @@ def answer(refusal: Refusal) -> Response:
     db.session.rollback()  # what failed may have left the session unusable, and the page below asks the database
     if wants_json():
         response = make_response(jsonify(detail=_json_detail(refusal)))
-    elif is_htmx():
+    elif request.htmx:
         response = _notice(refusal)
     else:
         response = make_response(_page(refusal))
@@ -94,10 +95,7 @@ def _json_detail(refusal: Refusal) -> object:
 def _notice(refusal: Refusal) -> Response:
     """Into the page's own place for notices, whatever the fragment was meant for: what stands there is still right."""
     words = refusal.words or HTTPStatus(refusal.status).phrase + "."
-    response = make_response(render_template("errors/_notice.html", words=words))
-    response.headers["HX-Retarget"] = "#notices"
-    response.headers["HX-Reswap"] = "innerHTML"
-    return response
+    return make_response(render_template("errors/_notice.html", words=words), retarget="#notices", reswap="innerHTML")
 
 
 def _page(refusal: Refusal) -> str:

@@ -6,10 +6,6 @@ from urllib.parse import urlsplit
 from flask import request
 
 
-def is_htmx() -> bool:
-    return request.headers.get("HX-Request") == "true"
-
-
 def wants_json() -> bool:
     """Programs of the API, and whoever asks for JSON rather than for a page."""
     preferred = request.accept_mimetypes.best_match(["text/html", "application/json"])

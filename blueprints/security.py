@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from flask import Flask, Response, abort, current_app, g, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from htmx_flask import make_response
 
 from blueprints.database import db, writing
-from blueprints.requests import is_htmx, local_path, wants_json
+from blueprints.requests import local_path, wants_json
 from blueprints.runtime import now, settings
 from core import sign_ins, tokens
 from core.audit import Actor
@@ -152,11 +153,11 @@ def _refuse_token(status: int, words: str) -> Response:
 def ask_to_sign_in() -> ResponseReturnValue:
     """A page leads to the sign-in and back; a fragment makes its page go there; a stream or a program is just told."""
     wanted = (
-        request.full_path.rstrip("?") if request.method == "GET" and not is_htmx() else local_path(request.referrer)
+        request.full_path.rstrip("?") if request.method == "GET" and not request.htmx else local_path(request.referrer)
     )
     address = url_for("auth.sign_in", next=wanted if wanted not in (None, "/") else None)
-    if is_htmx():
-        return "", 401, {"HX-Redirect": address}
+    if request.htmx:
+        return make_response("", 401, redirect=address)
     if wants_json() or request.accept_mimetypes.best == "text/event-stream":
         return jsonify(detail="Sign in first."), 401
     return redirect(address, 303)

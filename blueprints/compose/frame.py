@@ -4,12 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import flash, make_response, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from htmx_flask import make_response
 
 from blueprints.compose.forms import StepForm
 from blueprints.database import db, writing
-from blueprints.requests import is_htmx
 from blueprints.runtime import now
 from core import drafts, preview, schedule
 from core.errors import Conflict, Invalid
@@ -78,7 +78,7 @@ def save(
             changes = error.changes
     campaign = drafts.get_draft(db.session(), campaign_id)
     wrong = bool(changes or form.errors)
-    if is_htmx():
+    if request.htmx:
         return autosaved(campaign, step, form, changes), 422 if wrong else 200
     if wrong or adds_row:
         return show(campaign, form, changes), 422 if wrong else 200
@@ -111,8 +111,4 @@ def already_launched(campaign_id: int, error: Conflict) -> ResponseReturnValue:
     """A draft's address after its launch leads to the campaign, with the reason."""
     flash(str(error), "warning")
     address = url_for("campaigns.show", campaign_id=campaign_id)
-    if is_htmx():
-        response = make_response("", 204)
-        response.headers["HX-Redirect"] = address
-        return response
-    return redirect(address, 303)
+    return make_response("", 204, redirect=address) if request.htmx else redirect(address, 303)

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from flask import make_response, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from htmx_flask import make_response
 
 from blueprints.compose import bp
 from blueprints.compose.forms import MOST_ROWS_OF_CONTEXT, WhatForm
 from blueprints.compose.frame import already_launched, autosaved, frame, save
 from blueprints.database import db, writing
-from blueprints.requests import is_htmx, whole_number
+from blueprints.requests import whole_number
 from blueprints.runtime import now
 from blueprints.security import actor, needs
 from core import drafts
@@ -25,9 +26,8 @@ def new() -> ResponseReturnValue:
     draft_id = whole_number("draft", request.form)
     if draft_id is not None:  # an autosave of this very page has made the draft already
         address = url_for("compose.what", campaign_id=draft_id)
-        return (
-            _save(draft_id, form) if is_htmx() else redirect(address, 307)
-        )  # the same POST, at the draft's own address
+        # Else the same POST, at the draft's own address.
+        return _save(draft_id, form) if request.htmx else redirect(address, 307)
     if form.validate_on_submit():
         try:
             with writing() as session:
@@ -42,10 +42,9 @@ def new() -> ResponseReturnValue:
 
 
 def _created(draft_id: int, form: WhatForm) -> ResponseReturnValue:
-    if is_htmx():
-        response = make_response(autosaved(drafts.get_draft(db.session(), draft_id), "what", form, []))
-        response.headers["HX-Replace-Url"] = url_for("compose.what", campaign_id=draft_id)
-        return response
+    if request.htmx:
+        fragments = autosaved(drafts.get_draft(db.session(), draft_id), "what", form, [])
+        return make_response(fragments, replace_url=url_for("compose.what", campaign_id=draft_id))
     goes = "compose.what" if {"add_row", "stay"} & set(request.form) else "compose.who"
     return redirect(url_for(goes, campaign_id=draft_id), 303)
 
