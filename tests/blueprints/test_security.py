@@ -177,3 +177,8 @@ def test_static_files_carry_their_hash_and_may_be_kept(client):
 def test_a_page_only_reads_and_waits_for_no_writer(composer, engine):
     with Session(engine) as busy, writing(busy):
         assert composer.get("/agents").status_code == 200
+
+
+def test_only_who_may_compose_is_offered_a_new_campaign(viewer, composer):
+    assert "New campaign" not in viewer.get("/agents").text
+    assert "New campaign" in composer.get("/agents").text

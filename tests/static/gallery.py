@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 from flask import Flask, flash, redirect, render_template, request
 from jinja2 import ChoiceLoader, FileSystemLoader
@@ -18,6 +17,7 @@ from wtforms import (
     validators,
 )
 
+from blueprints.security import CurrentPerson
 from tests.static.live_server import stream_door
 
 HERE = Path(__file__).parent
@@ -48,7 +48,7 @@ def make_gallery() -> Flask:
     app.secret_key = "gallery"
     app.jinja_loader = ChoiceLoader([FileSystemLoader(ROOT / "templates"), FileSystemLoader(HERE)])
     app.config["posts"] = []
-    person = SimpleNamespace(email="ada@example.com", name="Ada Byron", role="launcher")
+    person = CurrentPerson(id=1, email="ada@example.com", name="Ada Byron", role="launcher", sign_in_id=1)
     app.context_processor(
         lambda: {"current_person": person, "sandbox": True, "csrf_token": lambda: "token-of-the-test"}
     )
