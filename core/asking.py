@@ -23,7 +23,7 @@ SLOW_INTERVAL = timedelta(minutes=5)
 SLOW_AFTER = timedelta(hours=1)
 SILENCE = timedelta(seconds=60)
 # How much the provider's clock may be behind ours when a call is held against the moment of the claim.
-CLOCK_SKEW = timedelta(seconds=60)
+CLOCK_SKEW = timedelta(minutes=5)
 MOST_EVIDENCE = 50
 
 

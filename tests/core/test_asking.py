@@ -81,7 +81,7 @@ def test_calls_that_need_not_be_ours_prove_nothing(session, now, unknown, other)
 
 
 def test_a_call_from_before_the_claim_proves_nothing(session, now, unknown):
-    told(session, ask(session, unknown, now), [call(1, later(now, minutes=-5))], now)
+    told(session, ask(session, unknown, now), [call(1, later(now, minutes=-6))], now)
     assert state(session, unknown) == "unknown"
 
 
