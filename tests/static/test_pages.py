@@ -69,9 +69,9 @@ def test_errors_stand_at_their_field_for_screen_readers_too(gallery, screen: Pag
 def test_the_menu_opens_without_script_and_closes_with_escape(gallery, screen: Page):
     screen.goto(gallery[1])
     screen.locator("summary.avatar").click()
-    expect(screen.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(screen.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
     screen.keyboard.press("Escape")
-    expect(screen.get_by_role("button", name="Sign out")).to_be_hidden()
+    expect(screen.get_by_role("button", name="Sign out", exact=True)).to_be_hidden()
 
 
 def test_flashed_words_are_shown_as_text(gallery, screen: Page):
