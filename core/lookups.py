@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
-from core.models import Attempt, Campaign, Contact, Delivery, Target, Wave
+from core.models import Attempt, Campaign, Contact, Delivery, Wave
 from core.states import CampaignState, ContactState
 
 T = TypeVar("T")
@@ -19,11 +19,10 @@ MOST_WAVES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows and the key to go on from, either way; None where there is nothing more."""
+    """Some rows and the key to go on from; None where there is nothing more."""
 
     rows: Sequence[T]
     next_key: int | None
-    previous_key: int | None = None
 
 
 def find_campaign(session: Session, campaign_id: int) -> Campaign:
@@ -88,10 +87,6 @@ def find_wave(session: Session, campaign_id: int, ordinal: int) -> Wave:
     if wave is None:
         raise NotFound("There is no such wave.")
     return wave
-
-
-def wave_numbers(session: Session, wave_id: int) -> Sequence[str]:
-    return session.scalars(select(Target.number).where(Target.wave_id == wave_id).order_by(Target.number)).all()
 
 
 def deliveries_page(session: Session, verdict: str | None, campaign_id: int | None, before: int | None) -> Page[Any]:

@@ -14,7 +14,6 @@ from jobs.import_list import ClaimLost, import_list, run_import
 from tests.factories import make_campaign, make_list
 
 DATA = Path(__file__).parent.parent / "data"
-CALLABLE = ("ready", "repaired")
 
 pytestmark = pytest.mark.usefixtures("job_runtime")
 
