@@ -69,7 +69,7 @@ def test_the_sign_in_has_no_problems(screen):
 
 def test_the_keyboard_finds_the_content_first_and_shows_where_it_is(callboard, screen):
     page = screen()
-    page.goto("/campaigns/")
+    page.goto("/campaigns/new")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
