@@ -67,7 +67,7 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
         finish_if_settled(session, wave, now)
     words = f"Words we do not know yet: {', '.join(fact.unknown_words)}." if fact.unknown_words else ""
     if attempt is None or not learned:
-        return Applied(Verdict.IGNORED if words else Verdict.REPEAT, words or "Known already.", contact.id)
+        return Applied(Verdict.IGNORED if words else Verdict.REPEAT, words or "Nothing new.", contact.id)
     return Applied(Verdict.LATE if was_settled else Verdict.APPLIED, words, contact.id, left < wave.lines, attempt.ask)
 
 
@@ -87,7 +87,7 @@ def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: dateti
         wave.provider_status = fact.status or wave.provider_status
     _heard_of(wave, now)
     if held == (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at):
-        return Applied(Verdict.REPEAT, "Known already.")
+        return Applied(Verdict.REPEAT, "Nothing new.")
     frees = fact.over and settle_wave(session, wave, now)
     return Applied(Verdict.APPLIED, f"The provider counts {wave.provider_initiated or 0} calls begun.", frees=frees)
 
@@ -257,7 +257,9 @@ def _raise_alarm(
 def _reason(state: str, attempts: Sequence[Attempt]) -> str:
     if state == ContactState.NO_NEWS:
         return "The provider reported nothing about this call in time."
-    word = max(attempts, key=age).word if attempts else None
+    if state == ContactState.DIALLING or not attempts:
+        return ""
+    word = max(attempts, key=age).word
     plain = (word or "").lower().replace("-", "_").replace(" ", "_")
     return f"The provider said: {word}" if word and plain not in (state, "ended", "completed") else ""
 

@@ -13,7 +13,7 @@ from core.models import Attempt, Campaign, Contact, Delivery, Wave
 from core.states import CampaignState, ContactState
 
 T = TypeVar("T")
-PAGE = 50
+PAGE = 25
 MOST_WAVES = 1_000_000
 
 

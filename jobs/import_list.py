@@ -12,10 +12,12 @@ from threading import Timer
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from core.columns import guess_mapping
 from core.database import writing
+from core.errors import DatabaseBusy
 from core.lists import Judge, claim_import, drop_rows, still_claimed, store_rows
 from core.models import Campaign, ContactList
 from jobs.queue import LISTS, TIME_LIMITS
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 READING_SECONDS = TIME_LIMITS[LISTS] - 60
 HOUSE = Path(__file__).resolve().parent.parent
 DAMAGED = "The file could not be read: it is damaged, or far larger inside than it looks. Save it as CSV and try again."
+BROKEN = "Something in this file broke its reading. The fault is ours, and it is in the log; saving it as CSV may help."
 NO_NUMBERS = "No column looks like phone numbers. Choose the column yourself, or another file."
 
 
@@ -50,6 +53,11 @@ def import_list(list_id: int) -> None:
             log.info("the import of list %s was taken over", list_id)
         except Unreadable as problem:
             finish(session, list_id, claim, state="failed", problem=str(problem))
+        except (DatabaseBusy, OperationalError):
+            raise  # nothing is wrong with the list: once this run has been silent for long enough, another takes it over
+        except Exception:
+            log.exception("the import of list %s broke", list_id)
+            finish(session, list_id, claim, state="failed", problem=BROKEN)
 
 
 def run_import(session: Session, list_id: int, claim: str) -> None:

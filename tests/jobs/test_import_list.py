@@ -8,7 +8,7 @@ import pytest
 import xlsxwriter
 from sqlalchemy import func, select
 
-from core.lists import accept_file, read_again
+from core.lists import Judge, accept_file, read_again
 from core.models import ContactList, Row
 from jobs.import_list import ClaimLost, import_list, run_import
 from tests.factories import make_campaign, make_list
@@ -196,3 +196,12 @@ def test_many_rows_are_stored_in_batches(session, imported, tmp_path):
     contact_list = imported(path)
     stored = session.scalar(select(func.count()).where(Row.list_id == contact_list.id))
     assert contact_list.rows_read == stored == sum(contact_list.counts.values()) == 3000
+
+
+def test_a_fault_of_ours_ends_the_import_with_a_sentence(imported, monkeypatch):
+    def broken(*_):
+        raise TypeError("a fault")
+
+    monkeypatch.setattr(Judge, "judge", broken)
+    contact_list = imported(DATA / "pipe.csv")
+    assert (contact_list.state, "The fault is ours" in contact_list.problem) == ("failed", True)
