@@ -1,5 +1,6 @@
 """Who looks, and how much of a number they see."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,12 +12,15 @@ from blueprints.security import cookie_name, current_person
 from core import sign_ins
 from core.shown_numbers import grouped, masked
 
+NUMBER_IN_TEXT = re.compile(r"\+\d[\d ().-]{5,18}\d")
+
 # Variables that name a person, the likeliest first, without case and marks.
 NAMES = (("name",), ("fullname",), ("customername",), ("firstname", "lastname"), ("vorname", "nachname"), ("company",))
 
 
 def init_app(app: Flask) -> None:
     app.template_filter("phone")(shown_number)
+    app.template_filter("numbers")(shown_sentence)
     app.template_filter("person")(shown_name)
 
 
@@ -42,6 +46,11 @@ def shown_name(context: Mapping[str, Any]) -> str:
         if found := " ".join(said[key] for key in keys if said.get(key)):
             return found
     return ""
+
+
+def shown_sentence(text: str, hidden: bool = False) -> str:
+    """A sentence in which numbers may stand, as those of an alarm or of the provider do."""
+    return NUMBER_IN_TEXT.sub(lambda found: masked(found.group()), text) if hidden else text
 
 
 def stream_guard() -> Callable[[], bool]:

@@ -71,6 +71,18 @@ def test_viewers_see_masked_numbers_and_composers_whole_ones(viewer, composer, s
     assert "+1 415-555-0000" in text(composer.get(paths[0]))
 
 
+def test_numbers_inside_sentences_are_masked_for_viewers_too(viewer, composer, session, now, campaign):
+    wave = accepted(session, campaign, now)
+    with writing(session):
+        campaign.alarm = f"{number(0)} may be called twice."
+        session.get_one(Wave, wave.id).words = f"{number(1)} is not a number."
+    for path in (f"/campaigns/{campaign.id}", f"/campaigns/{campaign.id}/waves/1"):
+        page = text(viewer.get(path))
+        assert number(0) not in page
+        assert number(1) not in page
+    assert f"{number(0)} may be called twice." in text(composer.get(f"/campaigns/{campaign.id}"))
+
+
 def test_people_are_filtered_by_state_in_the_address(composer, session, now, campaign):
     wave = accepted(session, campaign, now)
     report(session, wave, 1, A.BUSY, now)
