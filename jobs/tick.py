@@ -4,7 +4,7 @@ import logging
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -67,7 +67,7 @@ def _lease(session: Session, holder: str, at: datetime) -> bool:
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     with writing(session):
         session.execute(insert(Lease).values(name=TICK, holder="", until=at).on_conflict_do_nothing())
-        taken = session.execute(
-            update(Lease).where(Lease.name == TICK, Lease.until <= at).values(holder=holder, until=at + LEASE)
-        )
+        # A lease that ends later than any can was taken while the clock was wrong.
+        free = or_(Lease.until <= at, Lease.until > at + LEASE)
+        taken = session.execute(update(Lease).where(Lease.name == TICK, free).values(holder=holder, until=at + LEASE))
         return bool(taken.rowcount)  # type: ignore[attr-defined]
