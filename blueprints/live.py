@@ -1,6 +1,7 @@
 """The doors of the live pages: event streams, and the same fragments as JSON for browsers whose streams fail."""
 
 import json
+import time
 from collections.abc import Iterator
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, stream_with_context
@@ -84,7 +85,7 @@ def _stream(topic: int) -> Response:
     still_here = viewing.stream_guard()
     viewer = hub.join(topic, _variant())
     try:
-        first = viewer.shown = hub.snapshot(topic, viewer.variant)
+        first = hub.first_for(viewer)
     except BaseException:
         hub.leave(viewer)
         raise
@@ -92,13 +93,16 @@ def _stream(topic: int) -> Response:
 
     def events() -> Iterator[str]:
         yield f"retry: 2000\nevent: snapshot\ndata: {first}\n\n"
+        asked_at = time.monotonic()
         while not hub.closed:
             message = viewer.next(HEARTBEAT_SECONDS)
             if message == CLOSED:
                 return
-            if message is None and not still_here():
-                yield "event: gone\ndata: {}\n\n"
-                return
+            if time.monotonic() - asked_at >= HEARTBEAT_SECONDS:  # on a busy page no heartbeat is ever due
+                if not still_here():
+                    yield "event: gone\ndata: {}\n\n"
+                    return
+                asked_at = time.monotonic()
             yield f"event: fragment\ndata: {message}\n\n" if message else "event: heartbeat\ndata: {}\n\n"
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -96,6 +96,14 @@ class Hub:
             message = self._rendered(topic, variant)
         return message
 
+    def first_for(self, viewer: Viewer) -> str:
+        """The snapshot that a viewer begins with. What was given meanwhile is read after it, and may be the older one:
+        then it, and not the snapshot, is what the viewer has been shown."""
+        message = self.snapshot(viewer.topic, viewer.variant)
+        if viewer.inbox.empty():
+            viewer.shown = message
+        return message
+
     def close(self) -> None:
         """End every stream: the process is stopping."""
         self.closed = True

@@ -151,3 +151,26 @@ def test_a_page_that_cannot_be_rendered_does_not_stop_the_others(redis_url):
     assert hub.join(BOARD, "full").next(10) == "fine"
     hub.close()
     assert threading.active_count() < 50
+
+
+def test_an_older_frame_read_after_the_first_page_is_put_right(hub, monkeypatch):
+    monkeypatch.setattr("blueprints.live_hub.LOOK_ANYWAY_SECONDS", 3600)
+    viewer = hub.join(7, "full")
+    viewer.give("older")
+    hub.page["text"] = "second"
+    assert hub.first_for(viewer) == "second full"
+    assert viewer.next(10) == "older"
+    hub.changed(7)
+    assert viewer.next(10) == "second full"
+
+
+def test_a_busy_stream_ends_too_when_the_sign_in_is_revoked(app, viewer, session, campaign, now, monkeypatch):
+    monkeypatch.setattr("blueprints.live.HEARTBEAT_SECONDS", 0.01)
+    with viewer.get(f"/campaigns/{campaign.id}/live", buffered=False) as response:
+        stream = events(response)
+        next(stream)
+        with writing(session):
+            sign_out_everywhere(session, 1, LAUNCHER, now)
+        (watcher,) = app.extensions[NAME]._viewers
+        monkeypatch.setattr(watcher, "next", lambda seconds: "{}")
+        assert any(name == "gone" for name, _ in (next(stream) for _ in range(10_000)))
