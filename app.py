@@ -5,6 +5,7 @@ from datetime import timedelta
 from flask import Flask
 from flask_wtf import CSRFProtect
 from htmx_flask import Htmx
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from blueprints import (
@@ -44,6 +45,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or config.load_or_exit()
     app = Flask(__name__)
     app.config.from_mapping(flask_configuration(settings))
+    if settings.trusted_proxies:
+        # Who asks, and by which address, is then what the nearest of our own proxies says.
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     Htmx(app)  # replaces the class of requests: before anything that uses one
     addresses.init_app(app)
     request_log.init_app(app, settings.log_level)

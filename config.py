@@ -17,6 +17,10 @@ FALSE_WORDS = {"0", "false", "no", "off"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 HOST_NAME = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+")
+# As provider/signatures.py names what matched, and as the inbox shows it.
+SIGNATURE_FORM = re.compile(
+    r"\S+ (?:\w+= )?(?:\w+= |v1, )?(?:hex|base64) over (?:id\.timestamp\.body|timestamp\.body|body\+timestamp|body)"
+)
 SECRET_KEY_LENGTH = 32
 # A unix socket's address holds 104 bytes on macOS and 108 on Linux, with the closing NUL.
 SOCKET_PATH_LIMIT = 100
@@ -35,6 +39,7 @@ class Settings:
     port: int
     log_level: str
     web_concurrency: int
+    trusted_proxies: int
     workers: int
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
@@ -77,6 +82,7 @@ class Settings:
             port=port,
             log_level=read.log_level("LOG_LEVEL"),
             web_concurrency=read.whole_number("WEB_CONCURRENCY", 1 if is_sqlite else usable_cores(), 1, 256),
+            trusted_proxies=read.whole_number("TRUSTED_PROXIES", 0, 0, 10),
             workers=read.whole_number("WORKERS", 2, 1, 64),
             database_url=database_url,
             redis_url=read_redis_url(read, data_dir),
@@ -93,7 +99,7 @@ class Settings:
             provider_503_is_unsent=read.yes_or_no("PROVIDER_503_IS_UNSENT", False),
             allow_private_addresses=read.yes_or_no("ALLOW_PRIVATE_ADDRESSES", is_sandbox),
             webhook_headers=tuple(read.header_names("WEBHOOK_HEADERS")),
-            webhook_form=read.text("WEBHOOK_FORM"),
+            webhook_form=read.signature_form("WEBHOOK_FORM"),
             webhook_max_bytes=read.whole_number("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024, 1024, 1024**3),
             admin_email=read.email_address("ADMIN_EMAIL"),
             admin_password=read.secret("ADMIN_PASSWORD", shortest=8),
@@ -160,6 +166,12 @@ class Reader:
             if not HEADER_NAME.fullmatch(header):
                 raise BadSetting(f"{name} must be header names with commas between them; {header!r} is not one.")
         return headers
+
+    def signature_form(self, name: str) -> str | None:
+        value = self.text(name)
+        if value and not SIGNATURE_FORM.fullmatch(value):
+            raise BadSetting(f"{name} must be a signature form as the inbox names it, not {value!r}.")
+        return value
 
     def yes_or_no(self, name: str, default: bool) -> bool:
         value = self.text(name)

@@ -119,6 +119,11 @@ BAD = [
         {"WEBHOOK_HEADERS": "X One:"},
         "WEBHOOK_HEADERS must be header names with commas between them; 'One:' is not one.",
     ),
+    (
+        {"WEBHOOK_FORM": "sha256"},
+        "WEBHOOK_FORM must be a signature form as the inbox names it, not 'sha256'.",
+    ),
+    ({"TRUSTED_PROXIES": "all"}, "TRUSTED_PROXIES must be a number between 0 and 10, not 'all'."),
     ({"WEBHOOK_MAX_BYTES": "2MB"}, "WEBHOOK_MAX_BYTES must be a number between 1024 and 1073741824, not '2MB'."),
     ({"PUBLIC_URL": "calls"}, "PUBLIC_URL must be an address such as https://calls.example.com, not 'calls'."),
     ({"PUBLIC_URL": "http://[x"}, "PUBLIC_URL must be an address such as https://calls.example.com, not 'http://[x'."),

@@ -182,3 +182,12 @@ def test_a_page_only_reads_and_waits_for_no_writer(composer, engine):
 def test_only_who_may_compose_is_offered_a_new_campaign(viewer, composer):
     assert "New campaign" not in viewer.get("/agents").text
     assert "New campaign" in composer.get("/agents").text
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(0, "127.0.0.1"), (1, "203.0.113.9")])
+def test_a_proxy_is_believed_only_when_it_is_ours(settings, proxies, seen):
+    app = create_app(replace(settings, trusted_proxies=proxies))
+    app.add_url_rule("/seen", view_func=open_door("a test")(lambda: request.remote_addr))
+    forwarded = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+    assert app.test_client().get("/seen", headers=forwarded).get_data(as_text=True) == seen
+    close_app(app)

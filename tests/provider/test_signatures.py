@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
+from config import SIGNATURE_FORM
 from provider.signatures import HEADERS, verify
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "signatures.json").read_text("utf-8"))
@@ -34,6 +35,15 @@ def stamped(timestamp: int = NOW) -> dict[str, str]:
 def test_it_answers_every_known_vector(vector):
     result = verify(vector["headers"], vector["body"].encode(), [vector["secret"]], vector["now"])
     assert (result.verdict == "ok") is vector["valid"]
+
+
+@pytest.mark.parametrize("vector", [vector for vector in VECTORS if vector["valid"]], ids=lambda vector: vector["name"])
+def test_every_form_that_matches_can_be_pinned_by_its_name(vector):
+    given = (vector["headers"], vector["body"].encode(), [vector["secret"]], vector["now"])
+    form = verify(*given).form
+    assert SIGNATURE_FORM.fullmatch(form), "the settings would refuse it"
+    assert verify(*given, pinned_form=form).verdict == "ok"
+    assert verify(*given, pinned_form="x-other hex over body").verdict == "bad"
 
 
 @pytest.mark.parametrize("secret", [WHSEC, "whsec_" + base64.b64encode(b"a secret of thirty-two bytes, so").decode()])
