@@ -51,6 +51,8 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     if contact_id is None:
         return Applied(Verdict.UNMATCHED, "Nobody in this wave has this number or reference.")
     accept_by_evidence(session, wave, "A call of this wave was reported.", now)
+    if wave.state == WaveState.ABANDONED:
+        _withdraw_all(session, wave, now)
     current = wave if wave.state == WaveState.ACCEPTED else _lock_current_wave(session, wave, contact_id)
     contact = session.scalars(_LOCKED_CONTACT, {"contact_id": contact_id}).one()
     if contact.wave_id != wave.id and (wave.state in GIVEN_BACK or _spares(session, contact, fact)):
@@ -74,6 +76,8 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
 def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: datetime) -> Applied:
     """Keep the provider's own counters of a wave; they never move a contact by themselves."""
     accept_by_evidence(session, wave, "The provider reported on this wave.", now)
+    if wave.state == WaveState.ABANDONED:
+        _withdraw_all(session, wave, now)
     if fact.provider_id and wave.provider_id is None:
         wave.provider_id = fact.provider_id
     held = (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at)
@@ -241,6 +245,26 @@ def _take_back(session: Session, wave: Wave, other: Wave | None, contact: Contac
     contact.wave_id, contact.tries = wave.id, contact.tries + given_back
     session.flush()
     recount(session, wave.id)
+
+
+def _withdraw_all(session: Session, wave: Wave, now: datetime) -> None:
+    """A report on an abandoned wave proves that it was sent after all: none of its people who still wait may be called again."""
+    people = select(Target.contact_id).where(Target.wave_id == wave.id)
+    held = select(Contact.wave_id).where(Contact.id.in_(people), Contact.wave_id.is_not(None))
+    for other_id in session.scalars(
+        select(Wave.id).where(Wave.id.in_(held), Wave.state == WaveState.PLANNED).order_by(Wave.id)
+    ):
+        if (other := lock_wave(session, other_id)) is not None:
+            void_wave(
+                session, other, "Cut anew: some of its people were handed over by an earlier wave after all.", now
+            )
+    waiting = (Contact.id.in_(people), Contact.wave_id.is_(None), Contact.state == ContactState.READY)
+    numbers = {"wave_id": wave.id, "state": ContactState.SUBMITTED, "tries": Contact.tries + 1}
+    withdrawn = session.execute(update(Contact).where(*waiting).values(numbers)).rowcount  # type: ignore[attr-defined]
+    if withdrawn:
+        recount(session, wave.id)
+        words = f"Wave {wave.ordinal} was sent after all; {withdrawn:,} of its people who still waited are not called again."
+        note(session, CALLBOARD, "wave.sent_after_all", "campaign", wave.campaign_id, now, summary=words)
 
 
 def _raise_alarm(

@@ -98,8 +98,6 @@ WAVE_MOVES: dict[WaveState, frozenset[WaveState]] = {
 
 # An open wave holds its reservations: its numbers may be ringing, or may be about to.
 OPEN_WAVES = (_W.PLANNED, _W.SUBMITTING, _W.UNKNOWN, _W.NEEDS_PERSON, _W.ACCEPTED)
-# Submitted for all we know: calls may be going on, and lines may be busy.
-SENT_WAVES = (_W.SUBMITTING, _W.UNKNOWN, _W.NEEDS_PERSON, _W.ACCEPTED)
 # Waves whose people were given back to the list: a call reported there was not supposed to happen.
 GIVEN_BACK = (_W.ABANDONED, _W.REFUSED, _W.VOID)
 LIVE_CAMPAIGNS = (_C.SCHEDULED, _C.RUNNING, _C.PAUSED, _C.STOPPING)

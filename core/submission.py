@@ -24,7 +24,6 @@ from core.waves import detach, lock_wave, move_wave, void_wave
 FRESH = timedelta(seconds=60)
 SUBMITTING_LIMIT = timedelta(seconds=120)
 SETTLE_TIME = timedelta(minutes=15)
-HELD_AFTER_REFUSALS = 2
 
 # What a later certainty of the claim holder may still correct: it alone knows whether it sent.
 _STILL_OURS = (WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
@@ -160,18 +159,12 @@ def _refuse(session: Session, wave: Wave, outcome: Submission, now: datetime) ->
     detach(session, wave)
     wave.counts = {}
     campaign = session.get_one(Campaign, wave.campaign_id)
-    before = session.scalar(select(Wave.state).where(Wave.campaign_id == campaign.id, Wave.ordinal == wave.ordinal - 1))
-    if before == WaveState.REFUSED or wave.excluded == 0:
+    earlier = select(Wave.state).where(Wave.campaign_id == campaign.id, Wave.ordinal < wave.ordinal)
+    before = session.scalar(earlier.where(Wave.state != WaveState.VOID).order_by(Wave.ordinal.desc()).limit(1))
+    if before == WaveState.REFUSED:
         campaign.hold = "refused"
-    note(
-        session,
-        CALLBOARD,
-        "wave.refused",
-        "campaign",
-        campaign.id,
-        now,
-        summary=f"Wave {wave.ordinal}: {outcome.words}",
-    )
+    words = f"Wave {wave.ordinal}: {outcome.words}"
+    note(session, CALLBOARD, "wave.refused", "campaign", campaign.id, now, summary=words)
 
 
 def _named_targets(wave: Wave, outcome: Submission) -> dict[str, str]:

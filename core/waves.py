@@ -147,7 +147,7 @@ def release(session: Session, wave: Wave) -> None:
 def void_wave(session: Session, wave: Wave, words: str, now: datetime) -> None:
     """A planned wave that must not go as it was cut: its people are ready again."""
     move_wave(wave, WaveState.VOID, now)
-    wave.words = words
+    wave.words, wave.counts = words, {}
     detach(session, wave)
 
 

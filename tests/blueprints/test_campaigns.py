@@ -150,8 +150,9 @@ def test_a_composer_may_not_decide(composer, session, undecided):
 
 
 def test_a_refused_campaign_is_tried_again_by_a_person(launcher, session, now, campaign):
-    (wave_id,) = tick(session, campaign, now).submit
-    answer(session, claimed(session, wave_id, now), Sent.REFUSED, now)
+    for _ in range(2):
+        (wave_id,) = tick(session, campaign, now).submit
+        answer(session, claimed(session, wave_id, now), Sent.REFUSED, now)
     tick(session, campaign, now)
     page = f"/campaigns/{campaign.id}"
     assert "somebody must look at its words" in text(launcher.get(page))

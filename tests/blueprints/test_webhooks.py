@@ -192,3 +192,12 @@ def test_a_late_event_of_a_finished_campaign_is_counted_once(client, session, ca
     assert states(session, campaign) == ["no_answer", "answered", "no_answer"]
     assert session.scalars(select(Contact.attempts)).all() == [1, 1, 1]
     check_boxes(session, campaign)
+
+
+def test_a_secret_sealed_with_a_key_that_is_gone_is_503_until_the_key_is_back(client, session, settings, wave):
+    with writing(session):
+        sealed, wave.secret = wave.secret, SecretVault("a key that nobody has any more, for this test").seal(wave.key)
+    assert deliver(client, wave).status_code == 503
+    with writing(session):
+        session.get_one(Wave, wave.id).secret = sealed
+    assert deliver(client, wave).status_code == 204

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from core.database import writing
 from core.decisions import it_was_sent, leave_out, send_again, try_again
 from core.errors import Conflict, Invalid
-from core.facts import AttemptStatus, CallFact, FieldError, Sent
-from core.ledger import apply_call
+from core.facts import AttemptStatus, CallFact, CampaignFact, FieldError, Sent
+from core.ledger import apply_call, apply_campaign
 from core.models import AuditEntry, Contact, Wave
 from core.provider_state import notice_key
 from core.submission import SETTLE_TIME, SUBMITTING_LIMIT, give_back
@@ -140,8 +140,24 @@ def test_a_second_refusal_asks_a_person(session, now, campaign, wave_id):
     assert len(tick(session, campaign, now).submit) == 1
 
 
-def test_people_whom_the_provider_refuses_can_be_left_out(session, now, campaign, wave_id):
+def refused_twice(session, now, campaign, wave_id):
+    """Nobody is named, so all are cut once more, and refused once more."""
     answer(session, claimed(session, wave_id, now), Sent.REFUSED, now)
+    (second,) = tick(session, campaign, now).submit
+    answer(session, claimed(session, second, now), Sent.REFUSED, now)
+
+
+def test_a_void_wave_between_two_refusals_does_not_hide_the_second(session, now, campaign, wave_id):
+    answer(session, claimed(session, wave_id, now), Sent.REFUSED, now)
+    tick(session, campaign, now)
+    (third,) = tick(session, campaign, later(now, seconds=61)).submit
+    answer(session, claimed(session, third, later(now, seconds=61)), Sent.REFUSED, later(now, seconds=61))
+    session.refresh(campaign)
+    assert campaign.hold == "refused"
+
+
+def test_people_whom_the_provider_refuses_can_be_left_out(session, now, campaign, wave_id):
+    refused_twice(session, now, campaign, wave_id)
     with writing(session):
         assert leave_out(session, campaign.id, LAUNCHER, now) == 3
     tick(session, campaign, now)
@@ -196,17 +212,31 @@ def test_sending_again_needs_the_number_of_people_typed(session, now, campaign, 
     check_boxes(session, campaign)
 
 
-def test_a_call_of_an_abandoned_wave_withdraws_that_person_from_the_replacement(session, now, campaign, wave_id):
+def test_a_call_of_an_abandoned_wave_withdraws_its_people_from_the_replacement(session, now, campaign, wave_id):
+    """It proves that all of them were handed over, so none who still waits may be called again."""
     at = needs_person(session, now, campaign, wave_id)
     with writing(session):
         send_again(session, wave_id, 3, LAUNCHER, at)
     (second,) = tick(session, campaign, at).submit
     report(session, session.get_one(Wave, wave_id), 1, AttemptStatus.ANSWERED, at)
     assert state(session, second) == "void"
-    assert states(session, campaign) == ["ready", "answered", "ready"]
+    assert states(session, campaign) == ["submitted", "answered", "submitted"]
     check_boxes(session, campaign)
-    third = accepted(session, campaign, at)
-    assert {target["to_number"] for target in third.request["targets"]} == {number(0), number(2)}
+    assert tick(session, campaign, at).submit == []
+    tick(session, campaign, later(at, days=1))
+    session.refresh(campaign)
+    assert (campaign.state, states(session, campaign)) == ("completed", ["no_news", "answered", "no_news"])
+    check_boxes(session, campaign)
+
+
+def test_counters_of_an_abandoned_wave_withdraw_its_people_too(session, now, campaign, wave_id):
+    at = needs_person(session, now, campaign, wave_id)
+    with writing(session):
+        send_again(session, wave_id, 3, LAUNCHER, at)
+        apply_campaign(session, lock_wave(session, wave_id), CampaignFact("p", "running", initiated=1), at)
+    assert tick(session, campaign, at).submit == []
+    assert states(session, campaign) == ["submitted"] * 3
+    check_boxes(session, campaign)
 
 
 def test_a_call_of_an_abandoned_wave_raises_the_alarm_when_the_replacement_is_on_its_way(

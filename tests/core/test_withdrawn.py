@@ -175,4 +175,4 @@ def test_a_report_about_people_who_were_given_back_holds_the_campaign_first(engi
         receive(session, address, Envelope("id:1", b"{}", [], None, ""), letter, at)
         with Session(engine) as other, pytest.raises((OperationalError, DatabaseBusy)), writing(other, patience=0.0):
             other.execute(locked)
-    assert states(session, campaign) == ["answered", "ready", "ready"]
+    assert states(session, campaign) == ["answered", "submitted", "submitted"]
