@@ -8,7 +8,7 @@ from flask import Flask, Response, render_template_string, request
 BOX = '<div id="box"><p id="number">{}</p><input id="typed"><details id="more"><summary>More</summary>text</details></div>'
 PAGE = (
     """{% extends "base.html" %}{% block title %}Live{% endblock %}{% block content %}
-<section id="live" data-live-url="/stream" data-poll-url="/poll">
+<section id="live" data-live-url="/stream?stage={{ stage }}" data-poll-url="/poll">
   {{ ui.live_dot(None) }}
   """
     + BOX.format(1)
@@ -41,11 +41,13 @@ def stream_door(app: Flask) -> None:
 
     @app.get("/live")
     def live() -> str:
-        return render_template_string(PAGE)
+        return render_template_string(PAGE, stage=id(app.config["stage"]))
 
     @app.get("/stream")
     def stream() -> Response | tuple[str, int]:
         stage = app.config["stage"]
+        if request.args["stage"] != str(id(stage)):
+            return "", 502  # the page of a test that is over
         stage.opened += 1
         if stage.refuses:
             return "", 502
