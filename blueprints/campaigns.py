@@ -54,9 +54,17 @@ def index() -> ResponseReturnValue:
     return render_template(template, page=page, rows=rows, shown=shown, search=search)
 
 
-def board_rows(session: Session, campaigns: Any) -> list[tuple[Campaign, Progress | None]]:
-    """Each campaign with its numbers; a draft has none yet."""
-    return [(one, progress(session, one) if one.state != CampaignState.DRAFT else None) for one in campaigns]
+def board_rows(session: Session, campaigns: Any) -> list[tuple[Campaign, Progress | None, bool]]:
+    """Each campaign with its numbers (a draft has none yet), and whether somebody has to do something about it."""
+    undecided = lookups.undecided_campaigns(session, [one.id for one in campaigns])
+    return [
+        (
+            one,
+            progress(session, one) if one.state != CampaignState.DRAFT else None,
+            bool(one.hold or one.alarm) or one.id in undecided,
+        )
+        for one in campaigns
+    ]
 
 
 @bp.get("/<int:campaign_id>")

@@ -64,13 +64,15 @@ def rendered(topic: int, variant: str) -> str:
         page = lookups.campaigns_page(db.session(), (), "", None)
         rows = board_rows(db.session(), page.rows)
         pieces = {
-            f"campaign-{one.id}": render_template("campaigns/_row.html", campaign=one, progress=numbers)
-            for one, numbers in rows
+            f"campaign-{one.id}": render_template(
+                "campaigns/_row.html", campaign=one, progress=numbers, attention=attention
+            )
+            for one, numbers, attention in rows
         }
     else:
         view = campaign_view(db.session(), lookups.find_campaign(db.session(), topic), variant == "masked")
         pieces = {
-            f"live-{name}": render_template(f"campaigns/_{name}.html", view=view, campaign=view.campaign)
+            f"live-{name}": render_template(f"campaigns/_{name}.html", view=view, campaign=view.campaign, pushed=True)
             for name in FRAGMENTS
         }
     return json.dumps({"fragments": [{"target": target, "html": html} for target, html in pieces.items()]})

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
 from core.fold import silence_ends
-from core.launch import lock_campaign
+from core.launch import lock_campaign, waits_for_start
 from core.ledger import settle_wave
 from core.models import Campaign, Contact, Reservation, Wave
 from core.progress import progress
@@ -202,7 +202,7 @@ def _standing(session: Session, campaign: Campaign, waves: list[Wave]) -> str:
     if unknown := [wave for wave in waves if wave.state == WaveState.UNKNOWN]:
         return f"Wave {unknown[0].ordinal} may or may not have been sent; we are looking for evidence."
     if campaign.state == CampaignState.SCHEDULED:
-        return "Waiting for its start time."
+        return waits_for_start(campaign)
     if campaign.state == CampaignState.PAUSED:
         return "Paused; calls already handed over are finishing." if waves else "Paused."
     if campaign.state == CampaignState.STOPPING:

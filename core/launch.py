@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -81,7 +82,7 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime) ->
     campaign.state, campaign.state_since = to, now
     campaign.launched_at, campaign.launched_by = now, actor.name
     campaign.started_at = None if later else now
-    campaign.why, campaign.why_since = "Waiting for its start time." if later else "Starting.", now
+    campaign.why, campaign.why_since = waits_for_start(campaign) if later else "Starting.", now
     campaign.version += 1
     agent = session.get(Agent, campaign.agent_id)
     if agent is not None:
@@ -95,6 +96,13 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime) ->
         f"{actor.name} {'scheduled' if later else 'launched'} {campaign.size - campaign.excluded_at_launch:,} calls."
     )
     note(session, actor, "campaign.launch", "campaign", campaign.id, now, summary=words, after=settings)
+
+
+def waits_for_start(campaign: Campaign) -> str:
+    """The sentence of a scheduled campaign, by the clock of the zone it was scheduled in."""
+    if campaign.start_at is None:
+        return "Starting."
+    return f"Starts {campaign.start_at.astimezone(ZoneInfo(campaign.zone)):%-d %b %Y, %H:%M} ({campaign.zone})."
 
 
 def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactList) -> tuple[int, int]:

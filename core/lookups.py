@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import NotFound
 from core.models import Attempt, Campaign, Contact, Delivery, Wave
-from core.states import CampaignState, ContactState
+from core.states import CampaignState, ContactState, WaveState
 
 T = TypeVar("T")
 PAGE = 25
@@ -56,6 +56,12 @@ def contacts_page(session: Session, campaign_id: int, state: ContactState | None
         query = query.where(Contact.position > after)
     rows = session.scalars(query).all()
     return Page(rows[:PAGE], rows[PAGE - 1].position if len(rows) > PAGE else None)
+
+
+def undecided_campaigns(session: Session, campaign_ids: Sequence[int]) -> set[int]:
+    """Those of them with a wave that waits for a person's decision."""
+    waves = select(Wave.campaign_id).where(Wave.campaign_id.in_(campaign_ids), Wave.state == WaveState.NEEDS_PERSON)
+    return set(session.scalars(waves))
 
 
 def find_contact(session: Session, campaign_id: int, contact_id: int) -> Contact:

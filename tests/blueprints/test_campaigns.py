@@ -159,3 +159,23 @@ def test_a_refused_campaign_is_tried_again_by_a_person(launcher, session, now, c
     assert launcher.post(f"{page}/try-again").status_code == 303
     assert launcher.post(f"{page}/try-again").status_code == 409
     assert len(tick(session, campaign, now).submit) == 1
+
+
+def test_the_list_says_which_campaign_needs_somebody(viewer, undecided):
+    assert "Attention" in text(viewer.get("/campaigns/"))
+
+
+def test_a_scheduled_campaign_says_when_it_starts(viewer, session, now):
+    campaign = launched(session, now, start_at=later(now, days=30), zone="Europe/Berlin")
+    tick(session, campaign, now)
+    assert "Starts 1 Apr 2026, 14:00 (Europe/Berlin)." in text(viewer.get(f"/campaigns/{campaign.id}"))
+
+
+def test_what_is_pushed_carries_no_form_token_of_another_session(launcher, session, now, campaign):
+    for _ in range(2):
+        (wave_id,) = tick(session, campaign, now).submit
+        answer(session, claimed(session, wave_id, now), Sent.REFUSED, now)
+    pushed = text(launcher.get(f"/campaigns/{campaign.id}/live.json"))
+    assert "try-again" in pushed
+    assert "csrf_token" not in pushed
+    assert "csrf_token" in text(launcher.get(f"/campaigns/{campaign.id}"))

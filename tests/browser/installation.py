@@ -95,6 +95,10 @@ class Installation:
     def set_sandbox(self, **settings: Any) -> None:
         self.http.post(f"{self.sandbox_url}/admin/settings", json=settings, timeout=20).raise_for_status()
 
+    def misbehave(self, kind: str, **options: Any) -> None:
+        body = {"kind": kind} | options
+        self.http.post(f"{self.sandbox_url}/admin/misbehave", json=body, timeout=20).raise_for_status()
+
     def kill_web(self) -> None:
         """Kill the web server with its workers, as a crash does; the runner starts it again."""
         web = [

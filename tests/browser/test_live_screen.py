@@ -59,3 +59,14 @@ def test_the_list_of_campaigns_changes_without_a_reload(callboard, screen):
     row = page.locator(f"#campaign-{campaign_id}")
     expect(row.locator(".pill").first).to_have_text("Completed", timeout=30_000)
     assert page.evaluate("document.loadedOnce")
+
+
+def test_a_person_lets_a_refused_campaign_try_again_on_the_live_page(callboard, screen):
+    callboard.misbehave("refuse", status=400, message="Not published.", campaign_name_contains="Refused", times=2)
+    campaign_id = callboard.create_campaign("Refused", NUMBERS[:2])
+    page = screen()
+    page.goto(f"/campaigns/{campaign_id}")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("The next wave is tried again.")).to_be_visible()
+    page.goto(f"/campaigns/{campaign_id}")
+    expect(page.locator("#live-head")).to_contain_text("Completed", timeout=30_000)
