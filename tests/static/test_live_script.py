@@ -126,8 +126,8 @@ def test_an_ended_session_reloads_a_page_that_polls(live, stage, screen):
     page = live()
     expect(page.locator("#live")).to_have_attribute("data-live-state", "polling")
     page.clock.run_for(11_000)
-    stage.poll_status = 401
     with page.expect_event("load"):
+        stage.poll_status = 401
         page.clock.run_for(6_000)
 
 
