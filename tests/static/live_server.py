@@ -41,7 +41,9 @@ def stream_door(app: Flask) -> None:
 
     @app.get("/live")
     def live() -> str:
-        return render_template_string(PAGE, stage=id(app.config["stage"]))
+        stage = app.config["stage"]
+        stage.poll_status = 200  # a page that reloads replays the test's clock, and would reload for ever
+        return render_template_string(PAGE, stage=id(stage))
 
     @app.get("/stream")
     def stream() -> Response | tuple[str, int]:
@@ -58,9 +60,7 @@ def stream_door(app: Flask) -> None:
     def poll() -> tuple[dict[str, object], int]:
         stage = app.config["stage"]
         stage.polled += 1
-        # Once only: a page that reloads replays the test's clock, and would reload for ever.
-        status, stage.poll_status = stage.poll_status, 200
-        return {"fragments": [number(f"polled {stage.polled} {request.accept_mimetypes.best}")]}, status
+        return {"fragments": [number(f"polled {stage.polled} {request.accept_mimetypes.best}")]}, stage.poll_status
 
 
 def _talk(says: "Queue[str | None]", first: str):
