@@ -9,28 +9,40 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from blueprints import (
+    account,
     addresses,
     agents,
     api,
+    api_tokens,
+    approvals,
     auth,
     campaigns,
     compose,
     database,
     errors,
     health,
+    history,
+    identity,
     inbox,
     live,
+    messages,
     page_frame,
+    people,
+    provider_page,
     request_log,
     runtime,
     security,
+    settings_page,
     static_files,
     viewing,
     webhooks,
 )
 from config import Settings
 
-BLUEPRINTS = (auth.bp, agents.bp, campaigns.bp, compose.bp, live.bp, inbox.bp, webhooks.bp, api.bp, health.bp)
+BLUEPRINTS = (
+    auth.bp, identity.bp, account.bp, campaigns.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp, inbox.bp,
+    people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp, webhooks.bp, api.bp, health.bp,
+)  # fmt: skip
 # Their callers prove who they are in each request, not by a cookie that another site could make a browser send.
 WITHOUT_CSRF: tuple[str, ...] = ("webhooks", "api")
 

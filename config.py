@@ -22,12 +22,38 @@ SIGNATURE_FORM = re.compile(
     r"\S+ (?:\w+= )?(?:\w+= |v1, )?(?:hex|base64) over (?:id\.timestamp\.body|timestamp\.body|body\+timestamp|body)"
 )
 SECRET_KEY_LENGTH = 32
+MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+# Whoever may let people in, or change keys, is named by a person.
+NEW_PEOPLE_ROLES = ("viewer", "composer", "launcher")
 # A unix socket's address holds 104 bytes on macOS and 108 on Linux, with the closing NUL.
 SOCKET_PATH_LIMIT = 100
 
 
 class BadSetting(Exception):
     """A setting that Callboard cannot start with; the text is the sentence for the person who starts it."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """The server that takes our mail. `security` is starttls, tls or none; `sender` is the address in From."""
+
+    host: str
+    port: int
+    security: str
+    username: str | None
+    password: str | None = field(repr=False)
+    sender: str
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    """Where people may sign in by OpenID Connect. `new_people_role` is None where only people who were added may come in."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    name: str
+    new_people_role: str | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +86,10 @@ class Settings:
     admin_email: str | None
     admin_password: str | None = field(repr=False)
     api_token: str | None = field(repr=False)
+    api_requests_per_minute: int
+    provider_tenant: str | None
+    mail: Mail | None
+    identity_provider: IdentityProvider | None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -104,6 +134,10 @@ class Settings:
             admin_email=read.email_address("ADMIN_EMAIL"),
             admin_password=read.secret("ADMIN_PASSWORD", shortest=8),
             api_token=read.secret("API_TOKEN", shortest=16),
+            api_requests_per_minute=read.whole_number("API_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
+            provider_tenant=read.identifier("PROVIDER_TENANT"),
+            mail=read_mail(read),
+            identity_provider=read_identity_provider(read),
         )
 
     @property
@@ -209,6 +243,19 @@ class Reader:
             raise BadSetting(f"{name} must be an e-mail address, not {value!r}.")
         return value
 
+    def one_of(self, name: str, choices: tuple[str, ...], default: str | None = None) -> str | None:
+        value = (self.text(name) or "").lower() or default
+        if value is not None and value not in choices:
+            raise BadSetting(f"{name} must be one of {', '.join(choices)}, not {self.text(name)!r}.")
+        return value
+
+    def identifier(self, name: str) -> str | None:
+        """A name that may stand in a path as it is."""
+        value = self.text(name)
+        if value and not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", value):
+            raise BadSetting(f"{name} must consist of letters, digits, - and _, not {value!r}.")
+        return value
+
     def host(self, name: str) -> str | None:
         value = self.text(name)
         if value and not HOST_NAME.fullmatch(value):
@@ -286,6 +333,31 @@ def read_provider_key(read: Reader, has_address: bool, is_sandbox: bool) -> tupl
     if is_sandbox and not token and not username:
         token = "sandbox-token"  # noqa: S105 - the sandbox places no calls and guards nothing
     return token, username, password
+
+
+def read_mail(read: Reader) -> Mail | None:
+    host, sender = read.host("SMTP_HOST"), read.email_address("MAIL_FROM")
+    if host is None:
+        return None
+    if sender is None:
+        raise BadSetting("SMTP_HOST is set without MAIL_FROM, the address that mail comes from.")
+    security = read.one_of("SMTP_SECURITY", tuple(MAIL_PORTS), "starttls") or ""
+    username, password = read.text("SMTP_USERNAME"), read.secret("SMTP_PASSWORD")
+    if bool(username) != bool(password):
+        raise BadSetting("SMTP_USERNAME and SMTP_PASSWORD belong together: one of them is missing.")
+    port = read.whole_number("SMTP_PORT", MAIL_PORTS[security], 1, 65535)
+    return Mail(host, port, security, username, password, sender)
+
+
+def read_identity_provider(read: Reader) -> IdentityProvider | None:
+    issuer, client_id = read.web_address("OIDC_ISSUER"), read.text("OIDC_CLIENT_ID")
+    if bool(issuer) != bool(client_id):
+        raise BadSetting("OIDC_ISSUER and OIDC_CLIENT_ID belong together: one of them is missing.")
+    if issuer is None or client_id is None:
+        return None
+    name = (read.text("OIDC_NAME") or "single sign-on")[:60]
+    role = read.one_of("OIDC_NEW_PEOPLE_ROLE", NEW_PEOPLE_ROLES)
+    return IdentityProvider(issuer, client_id, read.secret("OIDC_CLIENT_SECRET"), name, role)
 
 
 def read_secret_key(read: Reader, data_dir: Path, is_sqlite: bool) -> str:

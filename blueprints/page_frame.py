@@ -2,12 +2,21 @@
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app, request
 
 from blueprints.database import db
 from blueprints.runtime import now, settings
 from blueprints.security import current_person
 from core.provider_state import trouble
+
+# The pages of the administration, in the order of their tabs.
+ADMIN_PAGES = (
+    ("people.index", "People"),
+    ("settings.edit", "Settings"),
+    ("provider.show", "Provider"),
+    ("api_tokens.index", "API tokens"),
+    ("audit.index", "Audit log"),
+)
 
 
 def init_app(app: Flask) -> None:
@@ -18,6 +27,9 @@ def frame() -> dict[str, Any]:
     person = current_person()
     return {
         "current_person": person,
+        "admin_pages": [page for page in ADMIN_PAGES if page[0] in current_app.view_functions],
+        "is_admin_page": request.blueprint in {endpoint.partition(".")[0] for endpoint, _ in ADMIN_PAGES},
+        "page_names": current_app.view_functions,
         "sandbox": settings().is_sandbox,
         "polling_only": settings().public_url is None,
         "provider_trouble": trouble(db.session(), now()) if person else None,

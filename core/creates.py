@@ -14,7 +14,7 @@ from core.database import breathe
 from core.errors import Conflict, Invalid, NotFound
 from core.launch import launch
 from core.lists import BATCH, JudgedRow, store_rows
-from core.models import Agent, Campaign, Contact, ContactList, CreateKey, Wave
+from core.models import Agent, Campaign, Contact, ContactList, CreateKey, Endpoint, Wave
 from core.progress import Progress
 from core.states import CampaignState, ContactState, RowVerdict
 from core.vault import Vault
@@ -73,30 +73,41 @@ def create_campaign(
 
     `key` is the caller's own. KeyReused: it stands for another request; Conflict: a person took the first campaign back.
     """
-    campaign = _draft(session, request, actor, vault, now)
+    campaign = _draft(session, request, actor, now)
     first = _claim_keys(session, request, key, campaign, now)
     if first is not None:
         session.delete(campaign)
         return Created(_known(session, first, request), is_repeat=True)
+    _add_endpoint(session, campaign, request, vault, now)
     _list(session, campaign, request, now)
     launch(session, campaign.id, campaign_version=1, list_version=1, actor=actor, now=now)
     session.flush()
     return Created(campaign, is_repeat=False)
 
 
-def _draft(session: Session, request: CreateRequest, actor: Actor, vault: Vault, now: datetime) -> Campaign:
+def _draft(session: Session, request: CreateRequest, actor: Actor, now: datetime) -> Campaign:
     campaign = Campaign(
         name=request.name, agent_id=_agent_id(session, request.agent_uuid, now), context=request.context,
         start_at=request.start_at, lines=request.lines, retry_attempts=request.provider_retries or 0,
         retry_by="us" if request.provider_retries is None else "provider",
         state=CampaignState.DRAFT.value, state_since=now, version=1,
         created_at=now, created_by=actor.name, api_token_id=actor.api_token_id,
-        webhook_url=request.webhook_url, notify_on_call_complete=request.notify_on_call_complete,
-        webhook_secret=vault.seal(request.webhook_secret) if request.webhook_secret else None,
     )  # fmt: skip
     session.add(campaign)
     session.flush()
     return campaign
+
+
+def _add_endpoint(session: Session, campaign: Campaign, request: CreateRequest, vault: Vault, now: datetime) -> None:
+    """The caller's own address, told how this campaign goes on and, if asked for, of each call."""
+    if request.webhook_url:
+        session.add(
+            Endpoint(
+                campaign_id=campaign.id, url=request.webhook_url, created_at=now,
+                events=["campaign", "call"] if request.notify_on_call_complete else ["campaign"],
+                secret=vault.seal(request.webhook_secret) if request.webhook_secret else None,
+            )
+        )  # fmt: skip
 
 
 def _agent_id(session: Session, uuid: str, now: datetime) -> int:

@@ -8,6 +8,7 @@ from core.facts import AttemptStatus
 
 class CampaignState(StrEnum):
     DRAFT = "draft"
+    AWAITING_APPROVAL = "awaiting_approval"
     SCHEDULED = "scheduled"
     RUNNING = "running"
     PAUSED = "paused"
@@ -74,7 +75,8 @@ CALLABLE_VERDICTS = (RowVerdict.READY, RowVerdict.REPAIRED)
 _C, _W = CampaignState, WaveState
 
 CAMPAIGN_MOVES: dict[CampaignState, frozenset[CampaignState]] = {
-    _C.DRAFT: frozenset({_C.SCHEDULED, _C.RUNNING}),
+    _C.DRAFT: frozenset({_C.AWAITING_APPROVAL, _C.SCHEDULED, _C.RUNNING}),
+    _C.AWAITING_APPROVAL: frozenset({_C.DRAFT, _C.SCHEDULED, _C.RUNNING}),
     _C.SCHEDULED: frozenset({_C.DRAFT, _C.RUNNING, _C.STOPPING}),
     _C.RUNNING: frozenset({_C.PAUSED, _C.STOPPING, _C.COMPLETED}),
     _C.PAUSED: frozenset({_C.RUNNING, _C.STOPPING, _C.COMPLETED}),

@@ -12,16 +12,20 @@ from rq.serializers import JSONSerializer
 
 log = logging.getLogger(__name__)
 
-TICK, SUBMIT, ASK, LISTS = "tick", "submit", "ask", "lists"
-QUEUES = (TICK, SUBMIT, ASK, LISTS)
+TICK, SUBMIT, ASK, LISTS, OUTGOING = "tick", "submit", "ask", "lists", "outgoing"
+QUEUES = (TICK, SUBMIT, ASK, LISTS, OUTGOING)
+# A bell beside those of the queues: mail goes out where messages do.
+MAIL = "mail"
 # The longest a job may run, in seconds. A wave that is `submitting` for longer than its job can live is `unknown`.
-TIME_LIMITS = {TICK: 60, SUBMIT: 110, ASK: 120, LISTS: 3600}
-# The one job of each queue that is rung with a row's id.
+TIME_LIMITS = {TICK: 60, SUBMIT: 110, ASK: 120, LISTS: 3600, OUTGOING: 120}
+# The queue and the job of each bell; a job is rung with a row's id.
 JOBS = {
-    TICK: "jobs.tick.tick",
-    SUBMIT: "jobs.submit.submit",
-    ASK: "jobs.ask.ask",
-    LISTS: "jobs.import_list.import_list",
+    TICK: (TICK, "jobs.tick.tick"),
+    SUBMIT: (SUBMIT, "jobs.submit.submit"),
+    ASK: (ASK, "jobs.ask.ask"),
+    LISTS: (LISTS, "jobs.import_list.import_list"),
+    OUTGOING: (OUTGOING, "jobs.outgoing.send_messages"),
+    MAIL: (OUTGOING, "jobs.mail.mail_link"),
 }
 TEN_MINUTES, A_DAY = 600, 86400
 CHANNEL = "callboard:changed"
@@ -49,10 +53,11 @@ def queue(name: str, connection: Redis) -> Queue:
 
 
 def ring(redis_url: str, name: str, row_id: int) -> bool:
-    """Ask for a queue's job soon. False when the bell is out of order: the next tick finds the row anyway."""
+    """Ask for a job soon. False when the bell is out of order: the next tick finds the row anyway."""
+    queue_name, job = JOBS[name]
     try:
-        bell = queue(name, web_redis(redis_url))
-        bell.enqueue_call(JOBS[name], args=(row_id,), result_ttl=0, failure_ttl=A_DAY, ttl=TEN_MINUTES)
+        bell = queue(queue_name, web_redis(redis_url))
+        bell.enqueue_call(job, args=(row_id,), result_ttl=0, failure_ttl=A_DAY, ttl=TEN_MINUTES)
     except (RedisError, OSError) as error:
         log.warning("could not ring %s: %s", name, error)
         return False

@@ -47,6 +47,7 @@ class Wave(Base):
 
     `claim` is the token of the process that may POST it. `counts` is set when the wave is finished and corrected by late facts.
     `evidence` lists what was looked at while the wave was unknown: [{"at": iso, "looked": words, "found": words}].
+    `tells_calls` says that somebody outside wants to hear of each of its calls (core/messages.py).
     """
 
     __tablename__ = "wave"
@@ -63,6 +64,7 @@ class Wave(Base):
     size: Mapped[int]
     lines: Mapped[int]
     retry_attempts: Mapped[int] = mapped_column(default=0)
+    tells_calls: Mapped[bool] = mapped_column(default=False)
     name_sent: Mapped[str] = mapped_column(String(255))
     request: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)

@@ -16,11 +16,15 @@ class Campaign(Base):
     `start_at` None means "as soon as it is launched". `lines` is calls at a time (1–10). `wave_size` None means the default rule.
     `retry_by` is us or provider; `retry_attempts` counts calls after the first; `retry_gap_minutes` and `retry_outcomes` are for us.
     `size`, `excluded_at_launch` and `cancelled` are the counts that do not live in waves. `why` is the sentence on the page.
-    `hold` stops dispatch until a person releases it ("refused"); `alarm` names people who may have been called twice.
+    `hold` stops dispatch until a person releases it ("refused", "restored"); `alarm` names people who may have been called twice.
+    `is_test` marks a test call: a campaign of one person that stands in no list and no sum; `test_of_id` is the draft it is of.
     """
 
     __tablename__ = "campaign"
-    __table_args__ = (Index("ix_campaign_state", "state", "id"),)
+    __table_args__ = (
+        Index("ix_campaign_state", "state", "id"),
+        Index("ix_campaign_test_of", "test_of_id", "id"),  # the test calls of this draft
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(255), default="")
@@ -57,11 +61,34 @@ class Campaign(Base):
     excluded_at_launch: Mapped[int] = mapped_column(default=0)
     cancelled: Mapped[int] = mapped_column(default=0)
 
-    webhook_url: Mapped[str | None] = mapped_column(Text)
-    webhook_secret: Mapped[str | None] = mapped_column(Text)
-    notify_on_call_complete: Mapped[bool] = mapped_column(default=False)
+    is_test: Mapped[bool] = mapped_column(default=False)
+    test_of_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
 
     agent: Mapped[Agent | None] = relationship(lazy="joined")
+
+
+class Approval(Base):
+    """A launch that asked for a second person: for exactly the list and the settings that `digest` stands for.
+
+    `verdict` is asked, approved, refused, or void (the draft was changed or taken back before anybody decided).
+    """
+
+    __tablename__ = "approval"
+    __table_args__ = (Index("ix_approval_campaign", "campaign_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    digest: Mapped[str] = mapped_column(String(64))
+    people: Mapped[int]
+    verdict: Mapped[str] = mapped_column(String(12), default="asked")
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[str] = mapped_column(String(255))
+    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    api_token_id: Mapped[int | None] = mapped_column(ForeignKey("api_token.id"))
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str] = mapped_column(String(255), default="")
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    words: Mapped[str] = mapped_column(Text, default="")
 
 
 class ContactList(Base):

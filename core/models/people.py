@@ -10,7 +10,11 @@ from core.database import Base, BigId
 
 
 class Person(Base):
-    """Who signs in. `email` is kept in lower case; `role` is viewer, composer, launcher or admin."""
+    """Who signs in. `email` is kept in lower case; `role` is viewer, composer, launcher or admin.
+
+    `oidc_subject` is issuer and subject of the identity provider that this person signed in with first; `phone` is where
+    their own test calls go.
+    """
 
     __tablename__ = "person"
 
@@ -22,6 +26,28 @@ class Person(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
     last_sign_in_at: Mapped[datetime | None]
+    phone: Mapped[str | None] = mapped_column(String(20))
+    oidc_subject: Mapped[str | None] = mapped_column(String(500), index=True, unique=True)
+
+
+class PersonLink(Base):
+    """A link with which somebody without a password sets one. `kind` is invitation or reset.
+
+    Only the hash of its token is kept. None: the link is to be mailed, and the job that mails it makes the token.
+    """
+
+    __tablename__ = "person_link"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    person: Mapped[Person] = relationship(lazy="joined", innerjoin=True, foreign_keys=[person_id])
 
 
 class SignIn(Base):
@@ -57,25 +83,32 @@ class SignInFailure(Base):
 
 
 class ApiToken(Base):
-    """A program's key. Only its SHA-256 is kept."""
+    """A program's key. Only its SHA-256 is kept, and `hint`, its last characters, so that people can tell tokens apart."""
 
     __tablename__ = "api_token"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    hint: Mapped[str] = mapped_column(String(8), default="")
     scopes: Mapped[str] = mapped_column(String(255), default="read compose launch")
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
 
 class AuditEntry(Base):
-    """Who did what, when, before and after. Rows are only ever added."""
+    """Who did what, when, before and after. Rows are only ever added: the database itself refuses to change or remove one."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_subject", "subject", "subject_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_entry_subject", "subject", "subject_id", "id"),  # what happened to this campaign
+        Index("ix_audit_entry_person", "person_id", "id"),  # what this person did
+        Index("ix_audit_entry_act", "act", "id"),  # every launch
+        Index("ix_audit_entry_at", "at"),  # that week
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime]

@@ -25,7 +25,8 @@ class Agent(Base):
 class ProviderState(Base):
     """What is known of the provider as a whole: one row, id 1. Tokens are sealed.
 
-    `*_offered` is None until tried. `usable_from` holds everything back until then ("throttled", back-off).
+    `*_offered` is None until tried. `usable_from` holds everything back until then ("throttled", back-off). `tried_*` is what came
+    of "try it" on the provider page, `quota` what the provider's quota route said last.
     """
 
     __tablename__ = "provider_state"
@@ -44,6 +45,11 @@ class ProviderState(Base):
     failures: Mapped[int] = mapped_column(default=0)
     get_campaign_offered: Mapped[bool | None]
     list_campaigns_offered: Mapped[bool | None]
+    tried_at: Mapped[datetime | None]
+    tried_words: Mapped[str | None] = mapped_column(Text)
+    is_tried_well: Mapped[bool | None]
+    quota: Mapped[dict[str, Any] | None]
+    quota_at: Mapped[datetime | None]
 
 
 class Lease(Base):

@@ -21,7 +21,7 @@ from core.creates import (
 )  # fmt: skip
 from core.database import writing
 from core.errors import Conflict, Invalid, NotFound
-from core.models import Agent, AuditEntry, Campaign, Contact, ContactList, Row
+from core.models import Agent, AuditEntry, Campaign, Contact, ContactList, Endpoint, Row
 from core.progress import progress
 from core.waves import cut_wave
 from provider.vault import SecretVault
@@ -53,8 +53,9 @@ def test_a_campaign_is_launched_with_everything_the_request_says(session, token_
     campaign = create(session, token_id).campaign
     assert (campaign.state, campaign.size, campaign.lines, campaign.launched_by) == ("running", 3, 1, "A program")
     assert (campaign.retry_by, campaign.retry_attempts) == ("us", 0)
-    assert campaign.webhook_url == REQUEST.webhook_url
-    assert VAULT.open(campaign.webhook_secret) == REQUEST.webhook_secret
+    endpoint = session.scalars(select(Endpoint).where(Endpoint.campaign_id == campaign.id)).one()
+    assert (endpoint.url, endpoint.events) == (REQUEST.webhook_url, ["campaign", "call"])
+    assert VAULT.open(endpoint.secret) == REQUEST.webhook_secret
     contacts = session.scalars(select(Contact).order_by(Contact.position)).all()
     assert [c.number for c in contacts] == list(NUMBERS)
     assert {(c.caller_id, c.context["first_name"], c.state) for c in contacts} == {("+14155550100", "Ada", "ready")}

@@ -1,0 +1,75 @@
+"""Tables of what we tell others: endpoints of theirs, messages for them, and each try to hand one over."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from core.database import Base, BigId
+
+
+class Endpoint(Base):
+    """An address of somebody else's that is told about our campaigns; with a `campaign_id` only about that one.
+
+    `events` names the kinds it wants: "campaign" (how a campaign goes on), "call" (each finished call). `secret` is sealed.
+    `next_at` holds all its messages back after a failure, `failures` counts those in a row, `disabled_at` ends it.
+    """
+
+    __tablename__ = "endpoint"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"), unique=True)
+    name: Mapped[str] = mapped_column(String(255), default="")
+    url: Mapped[str] = mapped_column(Text)
+    secret: Mapped[str | None] = mapped_column(Text)
+    events: Mapped[list[Any]] = mapped_column(default=list)
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    delivered_at: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]
+    disabled_words: Mapped[str] = mapped_column(Text, default="")
+
+
+class Message(Base):
+    """One thing to tell one endpoint. `uid` is its webhook-id, the same in every try; `key` keeps a thing from being told twice.
+
+    `body` is the exact text that is signed and sent. State: waiting → delivered | given_up; "send again" makes it waiting.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("endpoint_id", "key"),
+        Index("ix_message_due", "state", "next_at"),  # what is to be sent now
+        Index("ix_message_endpoint", "endpoint_id", "id"),  # the log of an endpoint, a page at a time
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
+    uid: Mapped[str] = mapped_column(String(40), unique=True)
+    key: Mapped[str] = mapped_column(String(120))
+    event: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(12), default="waiting")
+    tries: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    delivered_at: Mapped[datetime | None]
+    http_status: Mapped[int | None]
+    words: Mapped[str] = mapped_column(Text, default="")
+    endpoint: Mapped[Endpoint] = relationship()
+
+
+class MessageTry(Base):
+    """One try to hand a message over, and what the other side said (the beginning of its answer)."""
+
+    __tablename__ = "message_try"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"), index=True)
+    at: Mapped[datetime]
+    milliseconds: Mapped[int]
+    http_status: Mapped[int | None]
+    words: Mapped[str] = mapped_column(Text, default="")
+    answer: Mapped[str] = mapped_column(Text, default="")

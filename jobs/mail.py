@@ -1,0 +1,1 @@
+"""Mail a link with which somebody sets a password."""

@@ -1,0 +1,1 @@
+"""Hand over what is to be told to an endpoint: claim, commit, POST, record."""
