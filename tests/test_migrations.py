@@ -9,6 +9,13 @@ from core.database import Base, open_engine
 from ops.database import migration_config
 
 
+SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
+POSTGRESQL_TRIGGERS = (
+    "SELECT tgname, pg_get_triggerdef(t.oid), prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+    "WHERE NOT tgisinternal ORDER BY tgname"
+)
+
+
 def differences(url):
     engine = open_engine(url)
     with engine.connect() as connection:
@@ -17,13 +24,23 @@ def differences(url):
     return found
 
 
-def test_they_lead_to_the_models_on_sqlite(tmp_path):
+def rows(url, query):
+    """What Alembic does not compare."""
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        found = connection.execute(text(query)).all()
+    engine.dispose()
+    return found
+
+
+def test_they_lead_to_the_models_on_sqlite(tmp_path, empty_sqlite):
     url = f"sqlite:///{tmp_path / 'new.db'}"
     command.upgrade(migration_config(url), "head")
     assert differences(url) == []
+    assert rows(url, SQLITE_TRIGGERS) == rows(f"sqlite:///{empty_sqlite}", SQLITE_TRIGGERS) != []
 
 
-def test_they_lead_to_the_models_on_postgresql(postgresql_url):
+def test_they_lead_to_the_models_on_postgresql(postgresql_url, postgresql_tables):
     engine = open_engine(postgresql_url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("CREATE DATABASE callboard_migrations"))
@@ -31,3 +48,4 @@ def test_they_lead_to_the_models_on_postgresql(postgresql_url):
     url = make_url(postgresql_url).set(database="callboard_migrations").render_as_string(hide_password=False)
     command.upgrade(migration_config(url), "head")
     assert differences(url) == []
+    assert rows(url, POSTGRESQL_TRIGGERS) == rows(postgresql_tables, POSTGRESQL_TRIGGERS) != []

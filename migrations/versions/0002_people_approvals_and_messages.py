@@ -112,6 +112,7 @@ def upgrade() -> None:
     op.create_index("ix_audit_entry_act", "audit_entry", ["act", "id"], unique=False)
     op.create_index("ix_audit_entry_at", "audit_entry", ["at"], unique=False)
     op.create_index("ix_audit_entry_person", "audit_entry", ["person_id", "id"], unique=False)
+    _audit_entry_only_grows()
 
     op.add_column("campaign", sa.Column("is_test", sa.Boolean(), nullable=False, server_default=sa.false()))
     _add_test_of_id()
@@ -139,6 +140,33 @@ def upgrade() -> None:
     op.add_column("provider_state", sa.Column("quota_at", sa.DateTime(timezone=True), nullable=True))
 
     op.add_column("wave", sa.Column("tells_calls", sa.Boolean(), nullable=False, server_default=sa.false()))
+
+
+def _audit_entry_only_grows() -> None:
+    """The triggers of core/append_only.py. A later migration that copies the table (SQLite's batch mode) makes them anew."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            """CREATE TRIGGER audit_entry_is_not_changed BEFORE UPDATE ON audit_entry
+    BEGIN SELECT RAISE(ABORT, 'audit_entry only grows'); END"""
+        )
+        op.execute(
+            """CREATE TRIGGER audit_entry_is_not_removed BEFORE DELETE ON audit_entry
+    BEGIN SELECT RAISE(ABORT, 'audit_entry only grows'); END"""
+        )
+        op.execute(
+            """CREATE TRIGGER audit_entry_is_not_replaced BEFORE INSERT ON audit_entry
+    WHEN EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.id)
+    BEGIN SELECT RAISE(ABORT, 'audit_entry only grows'); END"""
+        )
+    else:
+        op.execute(
+            """CREATE OR REPLACE FUNCTION audit_entry_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'audit_entry only grows'; END $$"""
+        )
+        op.execute(
+            """CREATE TRIGGER audit_entry_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_entry_only_grows()"""
+        )
 
 
 def _json(text: str) -> str:

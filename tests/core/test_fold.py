@@ -74,7 +74,8 @@ def test_reports_in_any_order_and_repeated_end_the_same(session, now, facts, dat
     for order in (facts, data.draw(st.permutations(facts)) + facts[:1]):
         with writing(session):
             for table in reversed(Attempt.metadata.sorted_tables):
-                session.execute(table.delete())
+                if table.name != "audit_entry":  # which only grows
+                    session.execute(table.delete())
         campaign = launched(session, now, people=1, retry_by="provider", retry_attempts=1)
         wave = accepted(session, campaign, now)
         for fact in order:
