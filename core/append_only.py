@@ -24,4 +24,5 @@ def only_grows(table: Table) -> None:
     """Let `create_all` make the triggers with the table; a migration that makes or copies the table writes them out itself."""
     for dialect, statements in (("sqlite", _SQLITE), ("postgresql", _POSTGRESQL)):
         for statement in statements:
-            event.listen(table, "after_create", DDL(statement).execute_if(dialect=dialect))
+            ddl = DDL(statement).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
+            event.listen(table, "after_create", ddl)

@@ -5,13 +5,16 @@ import io
 import re
 from collections.abc import Iterable
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# The full-width ones begin a formula for East Asian spreadsheets.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+# Where a spreadsheet of another country, or one that was told so, cuts a line: there a quoted cell is two.
+_CUTS = re.compile(r"([;\t\r\n])")
 # "+49 151 …" and "-12.5" begin like formulas and are none; they must come back as they were.
 _NUMBER = re.compile(r"[+-]?[\d\s().,/-]+")
 
 
 def csv_line(cells: Iterable[object]) -> str:
-    """One line with its line end. A cell that a spreadsheet would run as a formula gets an apostrophe before it."""
+    """One line with its line end. What a spreadsheet would run as a formula gets an apostrophe before it."""
     line = io.StringIO()
     csv.writer(line).writerow([safe_cell(cell) for cell in cells])
     return line.getvalue()
@@ -19,4 +22,11 @@ def csv_line(cells: Iterable[object]) -> str:
 
 def safe_cell(cell: object) -> str:
     text = "" if cell is None else str(cell)
-    return "'" + text if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+    return "".join(map(_inert, _CUTS.split(text)))
+
+
+def _inert(piece: str) -> str:
+    begins = piece.lstrip(" ")
+    if not begins.startswith(_FORMULA) or _NUMBER.fullmatch(begins):
+        return piece
+    return piece[: len(piece) - len(begins)] + "'" + begins

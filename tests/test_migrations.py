@@ -8,7 +8,6 @@ from sqlalchemy import make_url, text
 from core.database import Base, open_engine
 from ops.database import migration_config
 
-
 SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
 POSTGRESQL_TRIGGERS = (
     "SELECT tgname, pg_get_triggerdef(t.oid), prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
