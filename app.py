@@ -91,4 +91,6 @@ def flask_configuration(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SECURE": settings.secure_cookies,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "WTF_CSRF_TIME_LIMIT": int(FORM_LIFETIME.total_seconds()),
+        # The last of these signs, each of them verifies: a form that was open while the key changed is still ours.
+        "WTF_CSRF_SECRET_KEY": [*settings.secret_key_fallbacks, settings.secret_key],
     }
