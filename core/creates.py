@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, select, true
+from sqlalchemy import ColumnElement, false, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -14,17 +14,13 @@ from core.database import breathe
 from core.errors import Conflict, Invalid, NotFound
 from core.launch import launch
 from core.lists import BATCH, JudgedRow, store_rows
-from core.models import Agent, Campaign, Contact, ContactList, CreateKey, Endpoint, Wave
-from core.progress import Progress
-from core.states import CampaignState, ContactState, RowVerdict
+from core.models import Agent, Campaign, ContactList, CreateKey, Endpoint
+from core.states import CampaignState, RowVerdict
 from core.vault import Vault
 
 # Without a key of the caller's, the same words within this time are taken for a repeat after a timeout.
 REPEAT_WINDOW = timedelta(minutes=10)
 COLUMNS = ("to_number", "from_number", "context")
-_OTHER_OUTCOMES = (
-    ContactState.NO_ANSWER, ContactState.BUSY, ContactState.DECLINED, ContactState.FAILED, ContactState.UNCLEAR,
-)  # fmt: skip
 
 
 class KeyReused(Invalid):
@@ -195,39 +191,3 @@ def launched_campaign(session: Session, campaign_id: int) -> Campaign:
     if campaign is None or campaign.state == CampaignState.DRAFT:
         raise NotFound("There is no such campaign.")
     return campaign
-
-
-@dataclass(frozen=True, slots=True)
-class CallCounts:
-    """Contacts with a call, with a call that reached somebody or something, and with one that finally did not."""
-
-    initiated: int
-    completed: int
-    failed: int
-
-
-def call_counts(session: Session, campaign: Campaign, progress: Progress) -> CallCounts:
-    """Derived from the counts by state; only contacts whose state does not tell are looked at, by their index."""
-    mine = select(func.count()).where(Contact.campaign_id == campaign.id)
-    untold = [state for state in _untold(campaign) if progress.of(state)]
-    tried = session.scalar(mine.where(Contact.state.in_(untold), Contact.attempts > 0)) if untold else 0
-    unsettled = mine.where(Contact.wave_id.in_(_open(campaign)), Contact.settled_at.is_(None))
-    pending = session.scalar(unsettled.where(Contact.state.in_(_OTHER_OUTCOMES)))
-    return CallCounts(
-        initiated=progress.of(ContactState.DIALLING) + progress.dialled + (tried or 0),
-        completed=progress.of(ContactState.ANSWERED, ContactState.VOICEMAIL),
-        failed=progress.of(*_OTHER_OUTCOMES) - (pending or 0),
-    )
-
-
-def _untold(campaign: Campaign) -> tuple[ContactState, ...]:
-    """States of people who may or may not have had a call: the list can be long where we do not try again, and is left alone."""
-    open_ones = (ContactState.QUEUED, ContactState.SUBMITTED, ContactState.NO_NEWS)
-    if campaign.retry_by == "us" and campaign.retry_attempts:
-        return (*open_ones, ContactState.READY, ContactState.EXCLUDED, ContactState.CANCELLED)
-    return open_ones
-
-
-def _open(campaign: Campaign) -> Any:
-    """Waves that may have unsettled people: those without final counts."""
-    return select(Wave.id).where(Wave.campaign_id == campaign.id, Wave.finished_at.is_(None))

@@ -6,13 +6,13 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from blueprints.api.answers import campaign_answer, campaign_answer_with_contacts
 from blueprints.api.validation import Refused, complaint, read_create
 from blueprints.bodies import read_body
 from blueprints.database import db, writing
 from blueprints.runtime import now, redis_url, vault
 from blueprints.security import current_token, needs_token
 from core.audit import Actor
+from core.campaign_words import campaign_answer, campaign_answer_with_contacts
 from core.creates import KeyReused, create_campaign, launched_campaign
 from core.errors import NotFound
 from jobs.queue import TICK, announce, ring

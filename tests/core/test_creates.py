@@ -9,13 +9,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.audit import Actor
+from core.campaign_words import call_counts
 from core.creates import (
     REPEAT_WINDOW,
     Created,
     CreateRequest,
     CreateTarget,
     KeyReused,
-    call_counts,
     create_campaign,
     launched_campaign,
 )  # fmt: skip
