@@ -61,7 +61,7 @@ def board_rows(session: Session, campaigns: Any) -> list[tuple[Campaign, Progres
         (
             one,
             progress(session, one) if one.state != CampaignState.DRAFT else None,
-            bool(one.hold or one.alarm) or one.id in undecided,
+            bool((one.hold and one.state in LIVE_CAMPAIGNS) or one.alarm) or one.id in undecided,
         )
         for one in campaigns
     ]
@@ -175,7 +175,7 @@ def send_again(campaign_id: int, ordinal: int) -> ResponseReturnValue:
 def try_again(campaign_id: int) -> ResponseReturnValue:
     with writing() as session:
         decisions.try_again(session, campaign_id, security.actor(), now())
-    return _decided(campaign_id, "The next wave is tried again.")
+    return _decided(campaign_id, "The campaign goes on.")
 
 
 @bp.post("/<int:campaign_id>/leave-out")

@@ -10,6 +10,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.launch import lock_campaign
 from core.ledger import mark_submitted
 from core.models import Campaign, Contact, Target, Wave
+from core.restoring import RESTORED
 from core.states import ContactState, WaveState
 from core.waves import detach, lock_wave, move_wave
 
@@ -61,24 +62,22 @@ def send_again(session: Session, wave_id: int, typed: int | None, actor: Actor, 
 
 
 def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -> Campaign:
-    """Lift the hold that two refusals put on a campaign."""
+    """Lift the hold that two refusals, or a restore, put on a campaign."""
     campaign = _held_campaign(session, campaign_id)
-    campaign.hold = None
+    words = "go on after the restore" if campaign.hold == RESTORED else "try again"
+    before, campaign.hold = {"hold": campaign.hold}, None
     note(
-        session,
-        actor,
-        "campaign.try_again",
-        "campaign",
-        campaign.id,
-        now,
-        summary=f"{actor.name} let the campaign try again.",
-    )
+        session, actor, "campaign.try_again", "campaign", campaign.id, now,
+        summary=f"{actor.name} let the campaign {words}.", before=before, after={"hold": None},
+    )  # fmt: skip
     return campaign
 
 
 def leave_out(session: Session, campaign_id: int, actor: Actor, now: datetime) -> int:
     """Exclude the people of the last refused wave who still wait, and go on without them; returns how many."""
     campaign = _held_campaign(session, campaign_id)
+    if campaign.hold == RESTORED:
+        raise Conflict("A restore holds this campaign: let it go on, or stop it.")
     wave = session.scalar(
         select(Wave)
         .where(Wave.campaign_id == campaign_id, Wave.state == WaveState.REFUSED)

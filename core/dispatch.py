@@ -15,6 +15,7 @@ from core.models import Campaign, Contact, Reservation, Wave
 from core.progress import progress
 from core.provider_state import trouble
 from core.requests import wave_plan
+from core.restoring import RESTORED, why_held
 from core.states import (
     GIVEN_BACK,
     LIVE_CAMPAIGNS,
@@ -138,6 +139,8 @@ def _stop(session: Session, campaign: Campaign, waves: list[Wave], now: datetime
 
 def _go_or_why(session: Session, campaign: Campaign, waves: list[Wave], vault: Vault, now: datetime) -> str | None:
     """Cut the next wave if one may go now, else say why not. None when the open waves explain themselves."""
+    if campaign.hold == RESTORED:
+        return why_held(session)
     if campaign.hold == "refused":
         return "The provider refused two submissions; somebody must look at its words and try again."
     if reason := trouble(session, now):
@@ -202,8 +205,10 @@ def _standing(session: Session, campaign: Campaign, waves: list[Wave]) -> str:
     if unknown := [wave for wave in waves if wave.state == WaveState.UNKNOWN]:
         return f"Wave {unknown[0].ordinal} may or may not have been sent; we are looking for evidence."
     if campaign.state == CampaignState.SCHEDULED:
-        return waits_for_start(campaign)
+        return waits_for_start(campaign) + (f" {why_held(session)}" if campaign.hold == RESTORED else "")
     if campaign.state == CampaignState.PAUSED:
+        if campaign.hold == RESTORED:
+            return f"Paused. {why_held(session)}"
         return "Paused; calls already handed over are finishing." if waves else "Paused."
     if campaign.state == CampaignState.STOPPING:
         return "Stopping; calls already handed over are finishing."

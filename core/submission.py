@@ -17,6 +17,7 @@ from core.launch import lock_campaign
 from core.ledger import mark_submitted
 from core.models import Campaign, Contact, Target, Wave
 from core.provider_state import learn, refuse_key, trouble
+from core.restoring import RESTORED
 from core.states import CampaignState, ContactState, WaveState
 from core.vault import Vault
 from core.waves import detach, lock_wave, move_wave, void_wave
@@ -74,6 +75,8 @@ def claim(session: Session, wave_id: int, public_url: str | None, vault: Vault, 
 def _staleness(session: Session, campaign: Campaign, wave: Wave, now: datetime) -> str | None:
     if campaign.state != CampaignState.RUNNING:
         return f"Not sent: the campaign is {campaign.state}."
+    if campaign.hold == RESTORED:
+        return "Not sent: it was cut before the backup that this installation was restored from."
     if now - wave.cut_at > FRESH:
         return "Cut anew: it waited too long to be sent as it was."
     queued = select(func.count()).where(Contact.wave_id == wave.id, Contact.state == ContactState.QUEUED)
