@@ -75,7 +75,9 @@ def _try(email: str, password: str) -> str | None:
         return None
     with writing() as db_session:
         person = db_session.get_one(Person, known[0])
-        return sign_ins.sign_in(db_session, person, tried, request.user_agent.string, now())
+        return sign_ins.sign_in(
+            db_session, person, tried, request.user_agent.string, now(), instead_of=request.cookies.get(cookie_name())
+        )
 
 
 @bp.post("/sign-out")

@@ -3,9 +3,11 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
 from math import ceil
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
@@ -21,6 +23,8 @@ SEEN_EVERY = timedelta(minutes=1)
 WINDOW = timedelta(minutes=15)
 MOST_FOR_ACCOUNT = 10
 MOST_FROM_ADDRESS = 50
+KNOWN_FOR = timedelta(days=90)
+FORGOTTEN_AT_ONCE = 100
 
 
 class TooManyTries(DomainError):
@@ -42,30 +46,89 @@ class Try:
 
 
 def begin_try(session: Session, email: str, address: str, now: datetime) -> Try:
-    """Count this try before the password is looked at. TooManyTries when the account or the address has had enough."""
-    email, since = plain_email(email), now - WINDOW
-    session.execute(delete(SignInFailure).where(SignInFailure.email == email, SignInFailure.at <= since))
-    session.execute(delete(SignInFailure).where(SignInFailure.address == address, SignInFailure.at <= since))
-    _check(session, SignInFailure.email == email, MOST_FOR_ACCOUNT, now)
-    _check(session, SignInFailure.address == address, MOST_FROM_ADDRESS, now)
-    failure = SignInFailure(at=now, email=email, address=address)
+    """Count this try before the password is looked at. TooManyTries when the account or the address has had enough.
+
+    An account has one count for all the addresses that it never signed in from, and one for each that it did: whoever
+    guesses from elsewhere closes the account to strangers, never to its owner at the usual place. The owner's place is
+    not closed by what others try there on other accounts either, as behind one router, or a proxy that we were not told of.
+    """
+    email, network = plain_email(email), network_of(address)
+    _take_turn(session, f"account {email}", f"address {network}")
+    _forget_oldest(session, now - WINDOW)
+    known = _known_networks(session, email, now)
+    if network in known:
+        _check(session, (SignInFailure.email == email) & (SignInFailure.address == network), MOST_FOR_ACCOUNT, now)
+    else:
+        _check(session, (SignInFailure.email == email) & SignInFailure.address.not_in(known), MOST_FOR_ACCOUNT, now)
+        _check(session, SignInFailure.address == network, MOST_FROM_ADDRESS, now)
+    failure = SignInFailure(at=now, email=email, address=network)
     session.add(failure)
     session.flush()
     return Try(failure.id, email, address)
 
 
-def _check(session: Session, whose: object, most: int, now: datetime) -> None:
-    newest = select(SignInFailure.at).where(whose, SignInFailure.at > now - WINDOW)  # type: ignore[arg-type]
+def network_of(address: str) -> str:
+    """The address as it is counted: one customer has a whole /64 of IPv6."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if ip.version == 6 and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return str(ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+
+
+def _take_turn(session: Session, *counted: str) -> None:
+    """Tries that count towards the same sum go one after the other: on PostgreSQL two at once would not see each other.
+
+    SQLite has one writer at a time anyway. In one order, so that no two wait for each other.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        for key in sorted(int.from_bytes(sha256(name.encode()).digest()[:8], signed=True) for name in counted):
+            session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def _forget_oldest(session: Session, until: datetime) -> None:
+    """A few at each try keep the table small; those that another try is at are left to it."""
+    oldest = select(SignInFailure.id).order_by(SignInFailure.id).limit(FORGOTTEN_AT_ONCE)
+    session.execute(
+        delete(SignInFailure)
+        .where(SignInFailure.id.in_(oldest.with_for_update(skip_locked=True)), SignInFailure.at <= until)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _known_networks(session: Session, email: str, now: datetime) -> set[str]:
+    """Where this account signed in lately."""
+    addresses = (
+        select(SignIn.address)
+        .join(SignIn.person)
+        .where(Person.email == email, SignIn.created_at > now - KNOWN_FOR)
+        .order_by(SignIn.id.desc())
+        .limit(200)
+    )
+    return {network_of(address) for address in session.scalars(addresses)}
+
+
+def _check(session: Session, counted: ColumnElement[bool], most: int, now: datetime) -> None:
+    newest = select(SignInFailure.at).where(counted, SignInFailure.at > now - WINDOW)
     tries = session.scalars(newest.order_by(SignInFailure.at.desc()).limit(most)).all()
     if len(tries) == most:
         raise TooManyTries(max(1, ceil((tries[-1] + WINDOW - now).total_seconds())))
 
 
-def sign_in(session: Session, person: Person, tried: Try, browser: str, now: datetime) -> str:
-    """Start a new sign-in after a right password; returns the token for the cookie, which is kept nowhere else."""
-    session.execute(
-        delete(SignInFailure).where(SignInFailure.email == tried.email, SignInFailure.address == tried.address)
-    )
+def sign_in(
+    session: Session, person: Person, tried: Try, browser: str, now: datetime, *,
+    by: str = "", instead_of: str | None = None,
+) -> str:  # fmt: skip
+    """Start a new sign-in after a right password; returns the token for the cookie, which is kept nowhere else.
+
+    `by` names another way than the password, `instead_of` is the token that the browser had until now: it ends here.
+    """
+    network = network_of(tried.address)
+    session.execute(delete(SignInFailure).where(SignInFailure.email == tried.email, SignInFailure.address == network))
+    if instead_of:
+        sign_out(session, instead_of, now)
     token = secrets.token_urlsafe(32)
     session.add(
         SignIn(
@@ -75,17 +138,21 @@ def sign_in(session: Session, person: Person, tried: Try, browser: str, now: dat
     )  # fmt: skip
     person.last_sign_in_at = now
     actor = Actor(person.email, person.id, address=tried.address)
-    note(session, actor, "person.sign_in", "person", person.id, now, summary=f"{person.email} signed in.")
+    how = f" with {by}" if by else ""
+    note(session, actor, "person.sign_in", "person", person.id, now, summary=f"{person.email} signed in{how}.")
     return token
 
 
 def find_sign_in(session: Session, token: str, now: datetime) -> SignIn | None:
     """The sign-in that a cookie's token stands for; None when it is unknown, revoked, too old or idle for too long. Only reads."""
-    return session.scalar(
+    return session.scalar(_good(now).where(SignIn.token_hash == token_hash(token)))
+
+
+def _good(now: datetime) -> Select[tuple[SignIn]]:
+    return (
         select(SignIn)
         .join(SignIn.person)
         .where(
-            SignIn.token_hash == token_hash(token),
             SignIn.revoked_at.is_(None),
             SignIn.expires_at > now,
             SignIn.last_seen_at > now - IDLE_LIMIT,
@@ -113,6 +180,35 @@ def sign_out_everywhere(session: Session, person_id: int, actor: Actor, now: dat
         session, actor, "person.sign_out_everywhere", "person", person_id, now,
         summary=f"{actor.name} signed out everywhere.",
     )  # fmt: skip
+
+
+def sign_ins_of(session: Session, person_id: int, now: datetime) -> Sequence[SignIn]:
+    """Where a person is signed in now, the one used last first."""
+    return session.scalars(_good(now).where(SignIn.person_id == person_id).order_by(SignIn.last_seen_at.desc())).all()
+
+
+def end_sign_ins(session: Session, person_id: int, now: datetime, *, but: int | None = None) -> None:
+    """End every sign-in of this person, except the one with the id `but`."""
+    _revoke(session, and_(SignIn.person_id == person_id, SignIn.id != (but or 0)), now)
+
+
+def end_sign_in(session: Session, person_id: int, sign_in_id: int, actor: Actor, now: datetime) -> None:
+    """End one of one's own sign-ins. NotFound when it is somebody else's; twice does no harm."""
+    sign_in = session.get(SignIn, sign_in_id)
+    if sign_in is None or sign_in.person_id != person_id:
+        raise NotFound("There is no such sign-in.")
+    if sign_in.revoked_at is None:
+        sign_in.revoked_at = now
+        summary = f"{actor.name} ended one of their sign-ins."
+        note(session, actor, "person.end_sign_in", "person", person_id, now, summary=summary)
+
+
+def renew_token(session: Session, sign_in_id: int, now: datetime) -> str | None:
+    """A new token for a sign-in that goes on, so that nobody goes on with the old one; None when it has ended meanwhile."""
+    token = secrets.token_urlsafe(32)
+    going_on = update(SignIn).where(SignIn.id == sign_in_id, SignIn.revoked_at.is_(None))
+    renewed = session.execute(going_on.values(token_hash=token_hash(token), last_seen_at=now))
+    return token if renewed.rowcount else None  # type: ignore[attr-defined]
 
 
 def _revoke(session: Session, which: object, now: datetime) -> None:
