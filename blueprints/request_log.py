@@ -11,14 +11,14 @@ from flask import Flask, Response, g, has_request_context, request
 log = logging.getLogger(__name__)
 
 # Flask names the path of a request that broke.
-TOKEN = re.compile(r"(/webhooks/)[^\s/?#'\"]+")
+TOKEN = re.compile(r"(/(?:webhooks|links)/)[^\s/?#'\"]+")
 GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 # These come by the thousand and say nothing new.
 QUIET = ("static", "webhooks.", "live.", "health.")
 
 
 class Line(logging.Formatter):
-    """time=… level=… logger=… request=… message; a traceback follows on lines of its own. A webhook's token is left out."""
+    """time=… level=… logger=… request=… message; a traceback follows on lines of its own. Tokens in addresses are left out."""
 
     default_msec_format = "%s.%03d"
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from math import ceil
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
@@ -145,10 +145,11 @@ def sign_in(
 
 def find_sign_in(session: Session, token: str, now: datetime) -> SignIn | None:
     """The sign-in that a cookie's token stands for; None when it is unknown, revoked, too old or idle for too long. Only reads."""
-    return session.scalar(_good(now).where(SignIn.token_hash == token_hash(token)))
+    return session.scalar(good_sign_ins(now).where(SignIn.token_hash == token_hash(token)))
 
 
-def _good(now: datetime) -> Select[tuple[SignIn]]:
+def good_sign_ins(now: datetime) -> Select[tuple[SignIn]]:
+    """Those with which somebody is signed in now."""
     return (
         select(SignIn)
         .join(SignIn.person)
@@ -180,35 +181,6 @@ def sign_out_everywhere(session: Session, person_id: int, actor: Actor, now: dat
         session, actor, "person.sign_out_everywhere", "person", person_id, now,
         summary=f"{actor.name} signed out everywhere.",
     )  # fmt: skip
-
-
-def sign_ins_of(session: Session, person_id: int, now: datetime) -> Sequence[SignIn]:
-    """Where a person is signed in now, the one used last first."""
-    return session.scalars(_good(now).where(SignIn.person_id == person_id).order_by(SignIn.last_seen_at.desc())).all()
-
-
-def end_sign_ins(session: Session, person_id: int, now: datetime, *, but: int | None = None) -> None:
-    """End every sign-in of this person, except the one with the id `but`."""
-    _revoke(session, and_(SignIn.person_id == person_id, SignIn.id != (but or 0)), now)
-
-
-def end_sign_in(session: Session, person_id: int, sign_in_id: int, actor: Actor, now: datetime) -> None:
-    """End one of one's own sign-ins. NotFound when it is somebody else's; twice does no harm."""
-    sign_in = session.get(SignIn, sign_in_id)
-    if sign_in is None or sign_in.person_id != person_id:
-        raise NotFound("There is no such sign-in.")
-    if sign_in.revoked_at is None:
-        sign_in.revoked_at = now
-        summary = f"{actor.name} ended one of their sign-ins."
-        note(session, actor, "person.end_sign_in", "person", person_id, now, summary=summary)
-
-
-def renew_token(session: Session, sign_in_id: int, now: datetime) -> str | None:
-    """A new token for a sign-in that goes on, so that nobody goes on with the old one; None when it has ended meanwhile."""
-    token = secrets.token_urlsafe(32)
-    going_on = update(SignIn).where(SignIn.id == sign_in_id, SignIn.revoked_at.is_(None))
-    renewed = session.execute(going_on.values(token_hash=token_hash(token), last_seen_at=now))
-    return token if renewed.rowcount else None  # type: ignore[attr-defined]
 
 
 def _revoke(session: Session, which: object, now: datetime) -> None:

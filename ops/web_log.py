@@ -1,4 +1,4 @@
-"""Keeps webhook tokens out of what gunicorn writes."""
+"""Keeps the tokens of webhooks and of people's links out of what gunicorn writes."""
 
 import logging
 import re
@@ -6,15 +6,15 @@ import re
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-TOKEN = re.compile(r"(/webhooks/)[^\s/?#'\"]+")
+TOKEN = re.compile(r"(/(?:webhooks|links)/)[^\s/?#'\"]+")
 
 
 class TokenFilter(logging.Filter):
-    """Replaces the token in every line that names a webhook address."""
+    """Replaces the token in every line that names such an address."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if "/webhooks/" in message:
+        if TOKEN.search(message):
             record.msg, record.args = TOKEN.sub(r"\1<token>", message), None
         return True
 

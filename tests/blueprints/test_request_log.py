@@ -1,10 +1,13 @@
-"""The log of the web: what breaks is in it, webhook tokens are not."""
+"""The log of the web: what breaks is in it, the tokens of webhooks and of people's links are not."""
 
 import logging
+
+import pytest
 
 from blueprints.request_log import Line
 
 
-def test_a_webhook_that_breaks_is_logged_without_its_token():
-    record = logging.LogRecord("app", logging.ERROR, "", 0, "Exception on %s [POST]", ("/webhooks/s3cret-token",), None)
-    assert Line("%(message)s").format(record) == "Exception on /webhooks/<token> [POST]"
+@pytest.mark.parametrize("room", ["webhooks", "links"])
+def test_an_address_with_a_token_that_breaks_is_logged_without_it(room):
+    record = logging.LogRecord("app", logging.ERROR, "", 0, "Exception on %s [POST]", (f"/{room}/s3cret-token",), None)
+    assert Line("%(message)s").format(record) == f"Exception on /{room}/<token> [POST]"

@@ -1,4 +1,4 @@
-"""What gunicorn writes holds no webhook token."""
+"""What gunicorn writes holds no token."""
 
 import logging
 
@@ -22,10 +22,11 @@ def error_log():
     [
         ("/webhooks/s3cret-Token_1", "POST /webhooks/<token>"),
         ("/webhooks/s3cret?x=1", "POST /webhooks/<token>?x=1"),
+        ("/links/s3cret-Token_1", "POST /links/<token>"),
         ("/campaigns/17", "POST /campaigns/17"),
     ],
 )
-def test_the_token_of_a_webhook_address_is_not_written(error_log, caplog, address, written):
+def test_the_token_of_an_address_is_not_written(error_log, caplog, address, written):
     error_log.addHandler(caplog.handler)
     error_log.log(logging.ERROR, "Error handling request %s %s", "POST", address)
     assert caplog.messages == [f"Error handling request {written}"]
