@@ -1,6 +1,7 @@
 """Asks the provider and hands it campaigns: every outcome is a typed result, none an exception."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,7 +33,8 @@ class Provider:
     """One provider. A fixed `token`, or `username` and `password` whose tokens live in `token_store`.
 
     `url` may carry a path such as /v1; ValueError where it is none (`read_base_url`). `unsent_503` takes a 503 for
-    "not sent". `now` gives aware UTC time. Sign-in included, one call takes at most about two minutes.
+    "not sent". `now` gives aware UTC time. Sign-in included, one call takes at most about two minutes; with `seconds`, all
+    its calls together take about so long.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class Provider:
         allow_private: bool = False,
         timeouts: Timeouts | None = None,
         verify: bool | str = True,
+        seconds: float | None = None,
         now: Callable[[], datetime],
     ) -> None:
         self._base = read_base_url(url)
-        self._wire = Wire(timeouts or Timeouts(), allow_private, verify)
+        ends = None if seconds is None else time.monotonic() + seconds
+        self._wire = Wire(timeouts or Timeouts(), allow_private, verify, ends)
         store = MemoryTokenStore() if token_store is None else token_store
         self._keys = Keys(
             self._wire, self._base, token=token, username=username, password=password, store=store, now=now

@@ -56,11 +56,19 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How to reach the provider. `verify` is what requests takes: True, or the path of a bundle of authorities."""
+    """How to reach the provider. `verify` is what requests takes: True, or the path of a bundle of authorities.
+
+    `ends` is when, by time.monotonic(), all its exchanges together are to be over, for somebody who waits for a page.
+    """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
     allow_private: bool = False
     verify: bool | str = True
+    ends: float | None = None
+
+    def within(self, seconds: float) -> float:
+        """So many seconds, or as many as are left; never none at all, which would mean no limit."""
+        return seconds if self.ends is None else min(seconds, max(self.ends - time.monotonic(), 0.001))
 
     def exchange(
         self,
@@ -80,7 +88,7 @@ class Wire:
         """
         journey = _Journey(self, may_send)
         adapter = _Adapter(journey)
-        timeouts = (self.timeouts.connect, self.timeouts.read)
+        timeouts = (self.within(self.timeouts.connect), self.within(self.timeouts.read))
         try:
             plain = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
             request = requests.Request(method, url, headers={**plain, **headers}, data=body, params=params).prepare()
@@ -122,7 +130,7 @@ class _Journey:
 
     def dial(self, host: str, port: int) -> socket.socket:
         """Resolve once, judge every address, connect to one of exactly those: a second look-up could say otherwise."""
-        ends = time.monotonic() + self.wire.timeouts.connect
+        ends = time.monotonic() + self.wire.within(self.wire.timeouts.connect)
         addresses = self._resolve(host, port)
         failure: OSError = TimeoutError()
         for family, address in addresses:
@@ -134,7 +142,7 @@ class _Journey:
             except OSError as error:
                 failure = error
             else:
-                connection.settimeout(self.wire.timeouts.connect)
+                connection.settimeout(self.wire.within(self.wire.timeouts.connect))
                 self.dialled = True
                 return connection
         raise self.give_up(f"{host}:{port} {_reason(failure)}.")
@@ -157,8 +165,8 @@ class _Journey:
         if self.may_send is not None and not self.may_send():
             raise self.give_up("It was too late to send when the connection stood.")
         self.begun = True
-        connection.settimeout(self.wire.timeouts.read)
-        self.alarm = threading.Timer(self.wire.timeouts.total, self._ring, [connection])
+        connection.settimeout(self.wire.within(self.wire.timeouts.read))
+        self.alarm = threading.Timer(self.wire.within(self.wire.timeouts.total), self._ring, [connection])
         self.alarm.daemon = True
         self.alarm.start()
 

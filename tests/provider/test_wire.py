@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -140,6 +141,15 @@ def test_a_dripped_body_ends_at_the_limit_and_keeps_its_status():
     with Stub(drip(b"HTTP/1.1 422 No\r\nContent-Length: 9999\r\n\r\n")) as stub:
         reply = post(stub.url)
     assert (reply.status, reply.whole) == (422, False)
+
+
+@pytest.mark.parametrize("act", [silence, drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")])
+def test_a_wire_with_an_end_keeps_nobody_longer_than_that(act):
+    begun = time.monotonic()
+    hurried = Wire(Timeouts(connect=30, read=30, total=60), allow_private=True, ends=begun + 0.2)
+    with Stub(act) as stub:
+        assert all("did not answer in time" in post(stub.url, hurried).words for _ in range(3))
+    assert time.monotonic() - begun < 5
 
 
 def test_a_body_is_read_up_to_the_cap():
