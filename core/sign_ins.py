@@ -148,7 +148,7 @@ def find_sign_in(session: Session, token: str, now: datetime) -> SignIn | None:
     return session.scalar(good_sign_ins(now).where(SignIn.token_hash == token_hash(token)))
 
 
-def good_sign_ins(now: datetime) -> Select[tuple[SignIn]]:
+def good_sign_ins(now: datetime) -> Select[SignIn]:
     """Those with which somebody is signed in now."""
     return (
         select(SignIn)
