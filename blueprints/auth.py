@@ -62,7 +62,7 @@ def check_sign_in() -> ResponseReturnValue:
     if token is None:
         form.password.errors = [WRONG]
         return _page(form), 422
-    return _signed_in(redirect(local_path(form.next.data) or "/", 303), token)
+    return signed_in(redirect(local_path(form.next.data) or "/", 303), token)
 
 
 def _try(email: str, password: str) -> str | None:
@@ -74,7 +74,9 @@ def _try(email: str, password: str) -> str | None:
     if not passwords.is_right(known[1] if known else None, password) or known is None:
         return None
     with writing() as db_session:
-        person = db_session.get_one(Person, known[0])
+        person = db_session.get_one(Person, known[0], with_for_update=True)
+        if not person.is_active or person.password_hash != known[1]:
+            return None  # changed while the old password was looked at
         return sign_ins.sign_in(
             db_session, person, tried, request.user_agent.string, now(), instead_of=request.cookies.get(cookie_name())
         )
@@ -102,7 +104,8 @@ def _page(form: SignInForm) -> str:
     return render_template("auth/sign_in.html", form=form)
 
 
-def _signed_in(response: Response, token: str) -> Response:
+def signed_in(response: Response, token: str) -> Response:
+    """The answer after which this browser is signed in with this token."""
     session.clear()  # and with it the CSRF token that was given out to nobody in particular
     response.set_cookie(
         cookie_name(), token, max_age=sign_ins.LONGEST, secure=settings().secure_cookies, httponly=True, samesite="Lax"
