@@ -13,10 +13,12 @@ class Endpoint(Base):
     """An address of somebody else's that is told about our campaigns; with a `campaign_id` only about that one.
 
     `events` names the kinds it wants: "campaign" (how a campaign goes on), "call" (each finished call). `secret` is sealed.
-    `next_at` holds all its messages back after a failure, `failures` counts those in a row, `disabled_at` ends it.
+    `next_at` holds all its messages back, after a failure and while one is on its way; `failures` counts those in a row,
+    `disabled_at` ends it. `told` is what it was told of its campaign's numbers last, `progress_at` when to look for newer ones.
     """
 
     __tablename__ = "endpoint"
+    __table_args__ = (Index("ix_endpoint_progress", "progress_at"),)  # whom to tell how far their campaign is
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"), unique=True)
@@ -25,6 +27,8 @@ class Endpoint(Base):
     secret: Mapped[str | None] = mapped_column(Text)
     events: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime]
+    told: Mapped[dict[str, Any] | None]
+    progress_at: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
     delivered_at: Mapped[datetime | None]
@@ -36,12 +40,15 @@ class Message(Base):
     """One thing to tell one endpoint. `uid` is its webhook-id, the same in every try; `key` keeps a thing from being told twice.
 
     `body` is the exact text that is signed and sent. State: waiting → delivered | given_up; "send again" makes it waiting.
+    `next_at` is the next try, or until when the one under way may last; after `give_up_at` it no longer outlives a dead endpoint.
     """
 
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("endpoint_id", "key"),
-        Index("ix_message_due", "state", "next_at"),  # what is to be sent now
+        Index(
+            "ix_message_due", "state", "endpoint_id", "next_at", "id"
+        ),  # who has something to be sent now; what comes first
         Index("ix_message_endpoint", "endpoint_id", "id"),  # the log of an endpoint, a page at a time
     )
 
@@ -55,6 +62,7 @@ class Message(Base):
     state: Mapped[str] = mapped_column(String(12), default="waiting")
     tries: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime]
+    give_up_at: Mapped[datetime]
     delivered_at: Mapped[datetime | None]
     http_status: Mapped[int | None]
     words: Mapped[str] = mapped_column(Text, default="")

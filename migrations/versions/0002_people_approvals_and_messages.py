@@ -60,6 +60,8 @@ def upgrade() -> None:
         sa.Column("secret", sa.Text(), nullable=True),
         sa.Column("events", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=True),
+        sa.Column("progress_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
@@ -69,6 +71,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_endpoint")),
         sa.UniqueConstraint("campaign_id", name=op.f("uq_endpoint_campaign_id")),
     )
+    op.create_index("ix_endpoint_progress", "endpoint", ["progress_at"], unique=False)
     op.create_table(
         "message",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -81,6 +84,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("give_up_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("http_status", sa.Integer(), nullable=True),
         sa.Column("words", sa.Text(), nullable=False),
@@ -89,7 +93,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("endpoint_id", "key", name=op.f("uq_message_endpoint_id_key")),
         sa.UniqueConstraint("uid", name=op.f("uq_message_uid")),
     )
-    op.create_index("ix_message_due", "message", ["state", "next_at"], unique=False)
+    op.create_index("ix_message_due", "message", ["state", "endpoint_id", "next_at", "id"], unique=False)
     op.create_index("ix_message_endpoint", "message", ["endpoint_id", "id"], unique=False)
 
     op.create_table(
