@@ -21,7 +21,7 @@ loglevel = settings.log_level.lower()
 # No access log: a webhook's address holds its token, and a line per delivery would be most of the log.
 accesslog = None
 errorlog = "-"
-logger_class = "ops.web_log.TokenFreeLogger"
+logger_class = "ops.web_log.OurLogger"
 
 
 def post_worker_init(worker):

@@ -1,41 +1,34 @@
-"""The log: one line of key=value for each thing that happened, with the id of its request; never an address with a token in it."""
+"""The log of the web: a line for each request, and in each line the id of its request."""
 
 import logging
 import re
 import secrets
-import sys
 import time
 
 from flask import Flask, Response, g, has_request_context, request
 
+from core.log_lines import Line, write_lines
+
 log = logging.getLogger(__name__)
 
-# Flask names the path of a request that broke.
-TOKEN = re.compile(r"(/(?:webhooks|links)/)[^\s/?#'\"]+")
 GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 # These come by the thousand and say nothing new.
 QUIET = ("static", "webhooks.", "live.", "health.")
 
 
-class Line(logging.Formatter):
-    """time=… level=… logger=… request=… message; a traceback follows on lines of its own. Tokens in addresses are left out."""
+class RequestLine(Line):
+    """A line with the id of the request that it belongs to."""
 
-    default_msec_format = "%s.%03d"
+    def __init__(self) -> None:
+        super().__init__("request=%(request_id)s ")
 
     def format(self, record: logging.LogRecord) -> str:
         record.request_id = g.get("request_id", "-") if has_request_context() else "-"
-        return TOKEN.sub(r"\1<token>", super().format(record))
+        return super().format(record)
 
 
 def init_app(app: Flask, level: str) -> None:
-    root = logging.getLogger()
-    if not any(isinstance(handler.formatter, Line) for handler in root.handlers):
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(
-            Line("time=%(asctime)s level=%(levelname)s logger=%(name)s request=%(request_id)s %(message)s")
-        )
-        root.addHandler(handler)
-    root.setLevel(level)
+    write_lines(level, RequestLine())
     app.before_request(begin)
     app.after_request(end)
 

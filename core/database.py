@@ -63,9 +63,11 @@ class Base(DeclarativeBase):
 
 def engine_options(url: str | URL) -> dict[str, Any]:
     """The `create_engine` arguments that both Flask-SQLAlchemy and the jobs use."""
+    # What a statement carried (numbers, secrets) is no part of the words of its error.
+    always: dict[str, Any] = {"hide_parameters": True}
     if make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"check_same_thread": False}, "pool_size": 20, "max_overflow": 40}
-    return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
+        return always | {"connect_args": {"check_same_thread": False}, "pool_size": 20, "max_overflow": 40}
+    return always | {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
 
 
 def prepare_engine(engine: Engine) -> Engine:

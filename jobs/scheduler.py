@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 from rq.cron import CronJob, CronScheduler
 from rq.job import Job
 
+from core.log_lines import write_lines
 from jobs.queue import TICK, queue, worker_redis
 from jobs.runtime import settings
 from jobs.tick import tick_all
@@ -28,7 +29,7 @@ class JsonCronJob(CronJob):
 
 
 def main() -> None:
-    logging.basicConfig(level=settings().log_level, format="%(levelname)s %(name)s %(message)s")
+    write_lines(settings().log_level)
     logging.getLogger("rq.cron").setLevel(logging.WARNING)
     while True:
         scheduler = CronScheduler(worker_redis(settings().redis_url), logging_level="WARNING")

@@ -1,13 +1,20 @@
-"""The log of the web: what breaks is in it, the tokens of webhooks and of people's links are not."""
+"""The log of the web: what breaks is in it with the id of its request, the tokens in its address are not."""
 
 import logging
 
 import pytest
 
-from blueprints.request_log import Line
+from blueprints.request_log import RequestLine
 
 
 @pytest.mark.parametrize("room", ["webhooks", "links"])
 def test_an_address_with_a_token_that_breaks_is_logged_without_it(room):
     record = logging.LogRecord("app", logging.ERROR, "", 0, "Exception on %s [POST]", (f"/{room}/s3cret-token",), None)
-    assert Line("%(message)s").format(record) == f"Exception on /{room}/<token> [POST]"
+    assert RequestLine().format(record).endswith(f"logger=app request=- Exception on /{room}/<token> [POST]")
+
+
+def test_every_line_of_a_request_carries_its_id(app):
+    record = logging.LogRecord("app", logging.INFO, "", 0, "done", (), None)
+    with app.test_request_context(headers={"X-Request-ID": "from-the-proxy-17"}):
+        app.preprocess_request()
+        assert " request=from-the-proxy-17 done" in RequestLine().format(record)
