@@ -22,7 +22,6 @@ def logger():
 def test_gunicorn_writes_our_lines_in_both_of_its_logs(logger):
     handlers = [*logger.error_log.handlers, *logger.access_log.handlers]
     assert [type(handler.formatter) for handler in handlers] == [Line, Line]
-    assert not any(log.propagate for log in (logger.error_log, logger.access_log))
 
 
 def test_an_address_that_breaks_is_written_without_its_token(logger):
