@@ -1,4 +1,4 @@
-"""One HTTP exchange with the provider: a connection, a request, a bounded answer, and whether a byte was written."""
+"""One HTTP exchange with a server that is not ours: a connection, a request, a bounded answer, and whether a byte was written."""
 
 import contextlib
 import ipaddress
@@ -20,8 +20,6 @@ from urllib3.exceptions import HTTPError
 
 # 64:ff9b::/96 carries an IPv4 address through a NAT64 gateway, private ones included.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-TOO_LATE = "The provider did not answer in time."
 
 # ValueError is here for what neither library turns into its own errors: host names and headers that cannot be encoded.
 TRANSPORT_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
@@ -56,7 +54,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How to reach the provider. `verify` is what requests takes: True, or the path of a bundle of authorities.
+    """How to reach `whom`, as sentences call it. `verify` is what requests takes: True, or the path of a bundle of authorities.
 
     `ends` is when, by time.monotonic(), all its exchanges together are to be over, for somebody who waits for a page.
     """
@@ -65,6 +63,7 @@ class Wire:
     allow_private: bool = False
     verify: bool | str = True
     ends: float | None = None
+    whom: str = "provider"
 
     def within(self, seconds: float) -> float:
         """So many seconds, or as many as are left; never none at all, which would mean no limit."""
@@ -96,7 +95,7 @@ class Wire:
             try:
                 if journey.late:
                     # The standard library takes headers that end in the middle for headers that ended.
-                    return Silence(True, TOO_LATE)
+                    return Silence(True, journey.too_late())
                 answer, whole = _read(response, largest)
                 return Reply(response.status_code, response.headers, answer, whole and not journey.late)
             finally:
@@ -154,7 +153,7 @@ class _Journey:
             raise self.give_up(f"The name {host} cannot be resolved.") from None
         if not self.wire.allow_private and any(is_private(str(address[0])) for *_, address in found):
             raise self.give_up(
-                f"The provider URL points into a private network ({host}); ALLOW_PRIVATE_ADDRESSES would permit that."
+                f"The {self.wire.whom} URL points into a private network ({host}); ALLOW_PRIVATE_ADDRESSES would permit that."
             )
         return [(family, address) for family, _, _, _, address in found]
 
@@ -180,6 +179,9 @@ class _Journey:
         if self.alarm is not None:
             self.alarm.cancel()
 
+    def too_late(self) -> str:
+        return f"The {self.wire.whom} did not answer in time."
+
     def explain(self, error: Exception) -> str:
         """One sentence, never the error's own text: that can hold headers, and so the key."""
         if self.words:
@@ -188,10 +190,12 @@ class _Journey:
         if not self.begun:
             certificate = next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None)
             if certificate is not None:
-                return f"The provider's certificate is not good: {certificate.verify_message}."
-            return "No TLS connection to the provider came about." if self.dialled else "The request could not be made."
+                return f"The {self.wire.whom}'s certificate is not good: {certificate.verify_message}."
+            if self.dialled:
+                return f"No TLS connection to the {self.wire.whom} came about."
+            return "The request could not be made."
         if self.late or any(isinstance(each, TimeoutError) or "Timeout" in type(each).__name__ for each in causes):
-            return TOO_LATE
+            return self.too_late()
         return "The connection broke after sending had begun."
 
 

@@ -1,0 +1,17 @@
+"""The one way a campaign changes its state: by an allowed move, dated, and told to whoever listens."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from core.messages import tell_campaign
+from core.models import Campaign
+from core.states import CampaignState, check_campaign_move
+
+
+def move_campaign(session: Session, campaign: Campaign, to: CampaignState, now: datetime) -> None:
+    """The caller holds the campaign's lock and has set everything else that the move changes. IllegalMove."""
+    held = campaign.state
+    check_campaign_move(held, to)
+    campaign.state, campaign.state_since = to, now
+    tell_campaign(session, campaign, held, now)
