@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, false, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.approvals import launch_or_ask, newest_approval
 from core.audit import Actor
 from core.database import breathe
 from core.errors import Conflict, Invalid, NotFound
-from core.launch import launch
 from core.lists import BATCH, JudgedRow, store_rows
 from core.models import Agent, Campaign, ContactList, CreateKey, Endpoint
 from core.states import CampaignState, RowVerdict
@@ -67,7 +67,9 @@ def create_campaign(
 ) -> Created:
     """Make and launch the campaign, or find the one that this program made by the same request before.
 
-    `key` is the caller's own. KeyReused: it stands for another request; Conflict: a person took the first campaign back.
+    One that calls so many people that it needs a second person's word awaits approval instead: nobody is called before.
+    `key` is the caller's own. KeyReused: it stands for another request; Conflict: a person took the first campaign back,
+    or refused it.
     """
     campaign = _draft(session, request, actor, now)
     first = _claim_keys(session, request, key, campaign, now)
@@ -76,7 +78,7 @@ def create_campaign(
         return Created(_known(session, first, request), is_repeat=True)
     _add_endpoint(session, campaign, request, vault, now)
     _list(session, campaign, request, now)
-    launch(session, campaign.id, campaign_version=1, list_version=1, actor=actor, now=now)
+    launch_or_ask(session, campaign.id, campaign_version=1, list_version=1, actor=actor, now=now)
     session.flush()
     return Created(campaign, is_repeat=False)
 
@@ -152,6 +154,9 @@ def _known(session: Session, first: CreateKey, request: CreateRequest) -> Campai
         raise KeyReused("This key was used for another request.", "Idempotency-Key")
     campaign = session.get_one(Campaign, first.campaign_id)
     if campaign.state == CampaignState.DRAFT:
+        answered = newest_approval(session, campaign.id)
+        if answered is not None and answered.verdict == "refused":
+            raise Conflict(f"The first request made this campaign; {answered.decided_by} refused it: {answered.words}")
         raise Conflict("The first request made this campaign; somebody has taken it back since, to change it.")
     return campaign
 

@@ -62,6 +62,8 @@ def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> 
     campaign = lock_campaign(session, campaign_id)
     before = (campaign.state, campaign.why)
     round_ = Round()
+    if campaign.state in (CampaignState.DRAFT, CampaignState.AWAITING_APPROVAL):
+        return round_  # nobody has launched it
     _begin_if_due(session, campaign, now)
     waves = _look_after_waves(session, campaign, round_, now)
     if campaign.state == CampaignState.STOPPING:

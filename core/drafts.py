@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from core.agents import ensure_agent
 from core.audit import Actor, note
-from core.errors import Conflict, Invalid, NotFound
-from core.launch import lock_campaign
+from core.errors import Conflict, Invalid
+from core.launch import lock_campaign, require_draft
 from core.lists import lock_list, new_list
-from core.models import Agent, Campaign, ContactList
+from core.lookups import find_campaign
+from core.models import Agent, Approval, Campaign, ContactList
 from core.states import CALLABLE_VERDICTS, CampaignState
 
 WHAT = ("name", "agent_id", "context", "note")
@@ -86,17 +87,18 @@ def default_name(now: datetime) -> str:
 
 
 def get_draft(session: Session, campaign_id: int) -> Campaign:
-    """The draft to look at. NotFound; Conflict once it is launched."""
-    campaign = session.get(Campaign, campaign_id)
-    if campaign is None:
-        raise NotFound("There is no such campaign.")
-    _require_draft(campaign)
+    """The draft to look at and to change. NotFound; AwaitsApproval once that was asked for, Conflict once it is launched."""
+    campaign = find_campaign(session, campaign_id)
+    require_draft(campaign)
     return campaign
 
 
-def _require_draft(campaign: Campaign) -> None:
-    if campaign.state != CampaignState.DRAFT:
-        raise Conflict(f"This campaign was already launched by {campaign.launched_by or 'somebody'}.")
+def get_unlaunched(session: Session, campaign_id: int) -> Campaign:
+    """The draft to look at, also while it waits for approval."""
+    campaign = find_campaign(session, campaign_id)
+    if campaign.state != CampaignState.AWAITING_APPROVAL:
+        require_draft(campaign)
+    return campaign
 
 
 def fingerprint(campaign: Campaign, step: str) -> str:
@@ -108,7 +110,7 @@ def fingerprint(campaign: Campaign, step: str) -> str:
 def save_step(session: Session, campaign_id: int, step: str, values: Mapping[str, Any], seen: str) -> Campaign:
     """Write one step's fields. ChangedMeanwhile when the stored ones are neither what the form saw nor what it says now."""
     campaign = lock_campaign(session, campaign_id)
-    _require_draft(campaign)
+    require_draft(campaign)
     different = [name for name in FIELDS[step] if name in values and getattr(campaign, name) != values[name]]
     if not different:
         return campaign
@@ -121,14 +123,24 @@ def save_step(session: Session, campaign_id: int, step: str, values: Mapping[str
     return campaign
 
 
+def begin_delete(session: Session, campaign_id: int) -> ContactList:
+    """The list of a draft that may be deleted, emptied: whatever import runs finds its claim gone."""
+    contact_list = lock_list(session, campaign_id)
+    if session.get_one(Campaign, campaign_id).api_token_id is not None:
+        raise Conflict("A program asked for this campaign and may ask again, so it stays. Nobody is called by a draft.")
+    contact_list.state, contact_list.import_claim = "empty", None
+    return contact_list
+
+
 def delete_draft(session: Session, campaign_id: int, actor: Actor, now: datetime) -> str | None:
     """Remove a draft whose rows are gone already (core.lists.drop_rows); returns the stored name of its file."""
-    contact_list = lock_list(session, campaign_id)
+    contact_list = begin_delete(session, campaign_id)
     campaign = session.get_one(Campaign, campaign_id)
     stored_as = contact_list.stored_as
     note(session, actor, "campaign.delete", "campaign", campaign_id, now, summary=f"{actor.name} deleted a draft.",
          before={"name": campaign.name})  # fmt: skip
     session.execute(delete(ContactList).where(ContactList.id == contact_list.id))
+    session.execute(delete(Approval).where(Approval.campaign_id == campaign_id))
     session.execute(delete(Campaign).where(Campaign.id == campaign_id))
     return stored_as
 
@@ -174,10 +186,7 @@ def callable_count(contact_list: ContactList) -> int:
 
 def check_launch(session: Session, campaign_id: int, now: datetime) -> None:
     """Refuse a launch that has problems; what two clicks at once do to it is decided by core.launch."""
-    campaign = session.get(Campaign, campaign_id)
-    if campaign is None:
-        raise NotFound("There is no such campaign.")
-    _require_draft(campaign)
+    campaign = get_draft(session, campaign_id)
     found = [sentence for sentences in problems(session, campaign, now).values() for sentence in sentences]
     if found:
         raise Invalid(found[0])

@@ -13,6 +13,10 @@ class Conflict(DomainError):
     """Somebody else was first, or what you saw is no longer what is there."""
 
 
+class AwaitsApproval(Conflict):
+    """A second person was asked about this campaign: until they answer, or it is taken back, nothing about it changes."""
+
+
 class IllegalMove(Conflict):
     """A state does not lead to the one asked for."""
 

@@ -1,5 +1,6 @@
 """Launch: in one transaction the draft's callable rows become contacts, and the campaign moves."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
 from core.database import breathe
-from core.errors import Conflict, Invalid, NotFound
+from core.errors import AwaitsApproval, Conflict, Invalid, NotFound
+from core.installation import needs_approval
 from core.models import Agent, Campaign, Contact, ContactList, Row
 from core.requests import MOST_TARGETS
 from core.states import CALLABLE_VERDICTS, CampaignState, ContactState, RowVerdict, check_campaign_move
@@ -22,14 +24,25 @@ def launch(
 ) -> Campaign:
     """Make contacts of the list and start, or schedule, the campaign.
 
-    The versions are those of the page the person looked at. Conflict: already launched, changed since, or an import is running;
-    Invalid: something is missing. A double click finds the campaign locked, then launched.
+    The versions are those of the page the person looked at. Conflict: already launched, changed since, an import is running, or
+    so many people need a second person's word (core/approvals.py); Invalid: something is missing. A double click finds the
+    campaign locked, then launched.
     """
     campaign = lock_campaign(session, campaign_id)
-    if campaign.state != CampaignState.DRAFT:
-        raise Conflict(f"This campaign was already launched by {campaign.launched_by}.")
+    contact_list = launchable_list(session, campaign, campaign_version, list_version)
+    start_calling(session, campaign, contact_list, actor, now)
+    people = campaign.size - campaign.excluded_at_launch
+    # Asked here, under the lock: the page with the button may be older than the number above which somebody else has to agree.
+    if not campaign.is_test and needs_approval(session, people):
+        raise Conflict("Calling so many people needs the approval of a second person now. Please check it once more.")
+    return campaign
+
+
+def launchable_list(session: Session, campaign: Campaign, campaign_version: int, list_version: int) -> ContactList:
+    """The list of a draft that can be launched as it is; the caller holds the campaign's lock."""
+    require_draft(campaign)
     contact_list = session.scalar(
-        select(ContactList).where(ContactList.campaign_id == campaign_id).with_for_update(key_share=True)
+        select(ContactList).where(ContactList.campaign_id == campaign.id).with_for_update(key_share=True)
     )
     if contact_list is None or contact_list.state == "empty":
         raise Invalid("There is no list yet.", "list")
@@ -40,11 +53,25 @@ def launch(
     if campaign.agent_id is None:
         raise Invalid("Choose the agent that makes the calls.", "agent")
     _check_settings(campaign)
+    return contact_list
+
+
+def require_draft(campaign: Campaign) -> None:
+    """AwaitsApproval, or Conflict once it is launched: then nothing that a launch was about may change."""
+    if campaign.state == CampaignState.AWAITING_APPROVAL:
+        raise AwaitsApproval("This campaign waits for approval and cannot change meanwhile. Take it back to change it.")
+    if campaign.state != CampaignState.DRAFT:
+        raise Conflict(f"This campaign was already launched by {campaign.launched_by or 'somebody'}.")
+
+
+def start_calling(
+    session: Session, campaign: Campaign, contact_list: ContactList, actor: Actor, now: datetime, asked_by: str = ""
+) -> None:
+    """Make the contacts and move the campaign, whose lock the caller holds. `asked_by`: whose launch the actor approves."""
     campaign.size, campaign.excluded_at_launch = _make_contacts(session, campaign, contact_list)
     if campaign.size == campaign.excluded_at_launch:
         raise Invalid("Nobody on this list can be called.", "list")
-    _start(session, campaign, actor, now)
-    return campaign
+    _start(session, campaign, actor, now, asked_by)
 
 
 def lock_campaign(session: Session, campaign_id: int) -> Campaign:
@@ -75,12 +102,12 @@ def _check_settings(campaign: Campaign) -> None:
         raise Invalid(f"Tries after the first must be between 0 and {most}.", "retry_attempts")
 
 
-def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime) -> None:
+def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, asked_by: str) -> None:
     later = campaign.start_at is not None and campaign.start_at > now
     to = CampaignState.SCHEDULED if later else CampaignState.RUNNING
     check_campaign_move(campaign.state, to)
     campaign.state, campaign.state_since = to, now
-    campaign.launched_at, campaign.launched_by = now, actor.name
+    campaign.launched_at, campaign.launched_by = now, asked_by or actor.name
     campaign.started_at = None if later else now
     campaign.why, campaign.why_since = waits_for_start(campaign) if later else "Starting.", now
     campaign.version += 1
@@ -92,10 +119,11 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime) ->
         "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts,
         "start_at": campaign.start_at.isoformat() if campaign.start_at else None,
     }  # fmt: skip
-    words = (
-        f"{actor.name} {'scheduled' if later else 'launched'} {campaign.size - campaign.excluded_at_launch:,} calls."
-    )
-    note(session, actor, "campaign.launch", "campaign", campaign.id, now, summary=words, after=settings)
+    people = f"{campaign.size - campaign.excluded_at_launch:,}"
+    words = f"{asked_by or actor.name} {'scheduled' if later else 'launched'} {people} calls"
+    if asked_by:
+        settings, words = settings | {"asked_by": asked_by}, f"{words}; {actor.name} approved it"
+    note(session, actor, "campaign.launch", "campaign", campaign.id, now, summary=f"{words}.", after=settings)
 
 
 def waits_for_start(campaign: Campaign) -> str:
@@ -107,7 +135,17 @@ def waits_for_start(campaign: Campaign) -> str:
 
 def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactList) -> tuple[int, int]:
     """Insert a contact for each row with a number, in the list's order; returns (how many, how many of them excluded)."""
-    made = excluded = after = 0
+    made = excluded = 0
+    for contacts in contacts_of(session, campaign.id, contact_list):
+        session.execute(insert(Contact), contacts)
+        made += len(contacts)
+        excluded += sum(contact["state"] == ContactState.EXCLUDED for contact in contacts)
+    return made, excluded
+
+
+def contacts_of(session: Session, campaign_id: int, contact_list: ContactList) -> Iterator[list[dict[str, Any]]]:
+    """The columns of everybody whom a launch of this list makes a contact of, a batch at a time."""
+    made = after = 0
     while True:
         rows = session.execute(
             select(Row.row_number, Row.number, Row.caller_id, Row.time_zone, Row.cells, Row.verdict, Row.reason)
@@ -117,12 +155,10 @@ def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactLi
             .limit(BATCH)
         ).all()
         if not rows:
-            return made, excluded
-        contacts = [_contact(campaign.id, made + place, row, contact_list.mapping) for place, row in enumerate(rows)]
-        session.execute(insert(Contact), contacts)
+            return
+        yield [_contact(campaign_id, made + place, row, contact_list.mapping) for place, row in enumerate(rows)]
         breathe()
         made, after = made + len(rows), rows[-1].row_number
-        excluded += sum(contact["state"] == ContactState.EXCLUDED for contact in contacts)
 
 
 def _contact(campaign_id: int, position: int, row: Any, mapping: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.errors import Conflict, NotFound
+from core.errors import NotFound
+from core.launch import lock_campaign, require_draft
 from core.models import Campaign, ContactList, Row
 from core.phone import clean, visible
-from core.states import CALLABLE_VERDICTS, CampaignState, RowVerdict
+from core.states import CALLABLE_VERDICTS, RowVerdict
 
 MOST_ROWS = 1_000_000
 MOST_BYTES = 100 * 1024 * 1024
@@ -130,15 +131,9 @@ def list_of(session: Session, campaign_id: int) -> ContactList:
 
 
 def lock_list(session: Session, campaign_id: int) -> ContactList:
-    """The list of a draft, locked until the end of the transaction; after launch a list is immutable."""
-    campaign = session.scalar(
-        select(Campaign).where(Campaign.id == campaign_id).with_for_update(of=Campaign)
-        .execution_options(populate_existing=True)
-    )  # fmt: skip
-    if campaign is None:
-        raise NotFound("There is no such campaign.")
-    if campaign.state != CampaignState.DRAFT:
-        raise Conflict("This campaign was launched; its list can no longer change.")
+    """The list of a draft, locked until the end of the transaction; from launch, or from asking for approval, it is immutable."""
+    campaign = lock_campaign(session, campaign_id)
+    require_draft(campaign)
     contact_list = session.scalar(
         select(ContactList).where(ContactList.campaign_id == campaign_id).with_for_update()
         .execution_options(populate_existing=True)

@@ -122,10 +122,7 @@ def delete_draft(campaign_id: int) -> ResponseReturnValue:
         removed = 1
         while removed:
             with writing() as session:
-                contact_list = lists.lock_list(session, campaign_id)
-                contact_list.import_claim = None
-                contact_list.state = "empty"
-                removed = lists.drop_rows(session, contact_list.id)
+                removed = lists.drop_rows(session, drafts.begin_delete(session, campaign_id).id)
         with writing() as session:
             stored_as = drafts.delete_draft(session, campaign_id, actor(), now())
     except Conflict as error:

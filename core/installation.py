@@ -1,0 +1,90 @@
+"""What an admin decides for the whole installation: a few typed values in the table `setting`, each with its words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.audit import Actor, note
+from core.errors import Invalid
+from core.models import Setting
+
+T = TypeVar("T")
+MOST_PEOPLE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[T]):
+    """One thing that can be decided. `read` makes its value of what was typed; Invalid says, in words, why it cannot."""
+
+    name: str
+    label: str
+    hint: str
+    default: T
+    read: Callable[[str], T]
+
+
+def people_or_none(text: str) -> int | None:
+    """A number of people as it was typed, thousands separators and all; nothing for none."""
+    digits = text.strip().replace(",", "").replace("\u202f", "").replace(" ", "")
+    if not digits:
+        return None
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10) or int(digits) > MOST_PEOPLE:
+        raise Invalid(f"A whole number between 0 and {MOST_PEOPLE:,}, or nothing.")
+    return int(digits)
+
+
+APPROVAL_ABOVE: Choice[int | None] = Choice(
+    "approval_above", "A launch above this many people asks for a second person",
+    "Whoever launches then asks for approval, and somebody else who may launch has to agree. Programs that use the API ask "
+    "too. 0: every launch asks; empty: none does.",
+    None, people_or_none,
+)  # fmt: skip
+CHOICES: tuple[Choice[Any], ...] = (APPROVAL_ABOVE,)
+
+
+def value_of(session: Session, choice: Choice[T]) -> T:
+    """What is decided now, asked of the database each time: one read by primary key."""
+    stored = session.scalar(select(Setting.value).where(Setting.name == choice.name))
+    return choice.default if stored is None else stored["is"]
+
+
+def change_settings(session: Session, typed: Mapping[str, str], actor: Actor, now: datetime) -> bool:
+    """Keep what was typed for some of the choices; True when any of them changed. Invalid (field: its name) keeps nothing."""
+    wanted = {choice: _read(choice, typed[choice.name]) for choice in CHOICES if choice.name in typed}
+    before, after = {}, {}
+    for choice, value in wanted.items():
+        row = _locked(session, choice)
+        if row.value["is"] != value:
+            before[choice.name], after[choice.name] = row.value["is"], value
+            row.value = {"is": value}
+    if after:
+        words = f"{actor.name} changed the settings of this installation."
+        note(session, actor, "settings.change", "settings", None, now, summary=words, before=before, after=after)
+    return bool(after)
+
+
+def needs_approval(session: Session, people: int) -> bool:
+    """Does a launch that calls so many people need a second person?"""
+    above = value_of(session, APPROVAL_ABOVE)
+    return above is not None and people > above
+
+
+def _read(choice: Choice[T], text: str) -> T:
+    try:
+        return choice.read(text)
+    except Invalid as problem:
+        raise Invalid(str(problem), choice.name) from None
+
+
+def _locked(session: Session, choice: Choice[Any]) -> Setting:
+    """The choice's row, made when it is the first time; of two admins the second sees what the first decided."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    fresh = {"name": choice.name, "value": {"is": choice.default}}
+    session.execute(insert(Setting).values(fresh).on_conflict_do_nothing())
+    mine = select(Setting).where(Setting.name == choice.name).with_for_update()
+    return session.scalars(mine.execution_options(populate_existing=True)).one()
