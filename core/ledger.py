@@ -11,6 +11,7 @@ from core.audit import CALLBOARD, note
 from core.facts import AttemptStatus, CallFact, CampaignFact
 from core.fold import age, fold, merge
 from core.launch import lock_campaign
+from core.messages import correct_progress, tell_call
 from core.models import Attempt, Campaign, Contact, Target, Wave
 from core.states import GIVEN_BACK, OVER_CAMPAIGNS, RETRYABLE, SETTLED_AT_ONCE, ContactState, Verdict, WaveState
 from core.waves import finish_if_settled, lock_wave, move_wave, recount, unsettled_left, void_wave
@@ -144,6 +145,9 @@ def refold(session: Session, contact: Contact, wave: Wave | None, attempts: Sequ
     if contact.state != held and wave.counts is not None:
         session.flush()
         recount(session, wave.id)
+        correct_progress(session, contact.campaign_id, now)
+    if settled and wave.tells_calls:
+        tell_call(session, contact, attempts, now)
 
 
 def _due_again(session: Session, contact: Contact) -> datetime | None:

@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.messages import hears_of_calls
 from core.models import Campaign, Contact, Reservation, Target, Wave
 from core.requests import TargetRequest, build_request, wave_plan
 from core.states import GIVEN_BACK, ContactState, WaveState, check_wave_move
@@ -57,6 +58,7 @@ def cut_wave(session: Session, campaign: Campaign, most: int, lines: int, vault:
         campaign_id=campaign.id, ordinal=ordinal, state=WaveState.PLANNED, state_since=now, cut_at=now, size=0,
         lines=lines, name_sent="", request={}, token=vault.seal(token), token_hash=token_hash(token), secret=vault.seal(secret),
         retry_attempts=campaign.retry_attempts if campaign.retry_by == "provider" else 0,
+        tells_calls=hears_of_calls(session, campaign.id),
     )  # fmt: skip
     session.add(wave)
     session.flush()
