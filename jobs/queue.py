@@ -1,6 +1,7 @@
 """The queue in one place: names, connections, how a job is rung. The queue is only a doorbell, so ringing never raises."""
 
 import logging
+from contextlib import suppress
 from functools import lru_cache
 
 from redis import Redis
@@ -27,7 +28,7 @@ JOBS = {
     OUTGOING: (OUTGOING, "jobs.outgoing.send_messages"),
     MAIL: (OUTGOING, "jobs.mail.mail_link"),
 }
-TEN_MINUTES, A_DAY = 600, 86400
+A_MINUTE, TEN_MINUTES, A_DAY = 60, 600, 86400
 CHANNEL = "callboard:changed"
 
 
@@ -62,6 +63,27 @@ def ring(redis_url: str, name: str, row_id: int) -> bool:
         log.warning("could not ring %s: %s", name, error)
         return False
     return True
+
+
+def ring_once(redis_url: str, name: str, row_id: int) -> None:
+    """Ring, unless this bell was rung within the last minute and its job has not begun: for bells that every tick would ring."""
+    try:
+        is_first = web_redis(redis_url).set(_rung(name, row_id), 1, nx=True, ex=A_MINUTE)
+    except (RedisError, OSError) as error:
+        log.warning("could not ring %s: %s", name, error)
+        return
+    if is_first:
+        ring(redis_url, name, row_id)
+
+
+def forget_ring(redis_url: str, name: str, row_id: int) -> None:
+    """The job has begun: whatever is written from now on is worth a new ring."""
+    with suppress(RedisError, OSError):
+        web_redis(redis_url).delete(_rung(name, row_id))
+
+
+def _rung(name: str, row_id: int) -> str:
+    return f"callboard:rung:{name}:{row_id}"
 
 
 def announce(redis_url: str, campaign_id: int) -> None:
