@@ -197,7 +197,7 @@ def test_a_person_may_say_that_it_was_sent(session, now, campaign, wave_id):
     with writing(session):
         it_was_sent(session, wave_id, LAUNCHER, at)
     assert (state(session, wave_id), states(session, campaign)) == ("accepted", ["submitted"] * 3)
-    assert session.scalars(select(AuditEntry.act)).all()[-1] == "wave.it_was_sent"
+    assert session.scalars(select(AuditEntry.act).order_by(AuditEntry.id)).all()[-1] == "wave.it_was_sent"
 
 
 def test_sending_again_needs_the_number_of_people_typed(session, now, campaign, wave_id):
