@@ -12,6 +12,7 @@ from core.fold import silence_ends
 from core.launch import lock_campaign, waits_for_start
 from core.ledger import settle_wave
 from core.models import Campaign, Contact, Reservation, Wave
+from core.moves import move_campaign
 from core.progress import progress
 from core.provider_state import trouble
 from core.requests import wave_plan
@@ -23,7 +24,6 @@ from core.states import (
     CampaignState,
     ContactState,
     WaveState,
-    check_campaign_move,
 )
 from core.submission import FRESH, SETTLE_TIME, SUBMITTING_LIMIT, mark_unknown
 from core.vault import Vault
@@ -74,8 +74,8 @@ def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> 
         and not waves
         and not _anybody_left(session, campaign)
     ):
-        _move(campaign, CampaignState.COMPLETED, now)
         campaign.ended_at = now
+        move_campaign(session, campaign, CampaignState.COMPLETED, now)
     _say(campaign, reason or _standing(session, campaign, waves), now)
     _collect(waves, round_, now)
     round_.changed = round_.changed or before != (campaign.state, campaign.why)
@@ -84,8 +84,8 @@ def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> 
 
 def _begin_if_due(session: Session, campaign: Campaign, now: datetime) -> None:
     if campaign.state == CampaignState.SCHEDULED and campaign.start_at is not None and campaign.start_at <= now:
-        _move(campaign, CampaignState.RUNNING, now)
         campaign.started_at = now
+        move_campaign(session, campaign, CampaignState.RUNNING, now)
         note(session, CALLBOARD, "campaign.start", "campaign", campaign.id, now, summary="The start time has come.")
 
 
@@ -135,8 +135,8 @@ def _stop(session: Session, campaign: Campaign, waves: list[Wave], now: datetime
         update(Contact).where(Contact.campaign_id == campaign.id, Contact.due_at.is_not(None)).values(due_at=None)
     )
     if len(ready) < CANCEL_CHUNK and not waves:
-        _move(campaign, CampaignState.STOPPED, now)
         campaign.ended_at = now
+        move_campaign(session, campaign, CampaignState.STOPPED, now)
 
 
 def _go_or_why(session: Session, campaign: Campaign, waves: list[Wave], vault: Vault, now: datetime) -> str | None:
@@ -240,11 +240,6 @@ def _collect(waves: list[Wave], round_: Round, now: datetime) -> None:
         elif wave.next_poll_at is not None and wave.next_poll_at <= now:
             wave.next_poll_at = now + timedelta(seconds=30)  # until the asking itself says when to ask again
             round_.ask.append(wave.id)
-
-
-def _move(campaign: Campaign, to: CampaignState, now: datetime) -> None:
-    check_campaign_move(campaign.state, to)
-    campaign.state, campaign.state_since = to, now
 
 
 def _say(campaign: Campaign, words: str, now: datetime) -> None:

@@ -13,8 +13,9 @@ from core.database import breathe
 from core.errors import AwaitsApproval, Conflict, Invalid, NotFound
 from core.installation import needs_approval
 from core.models import Agent, Campaign, Contact, ContactList, Row
+from core.moves import move_campaign
 from core.requests import MOST_TARGETS
-from core.states import CALLABLE_VERDICTS, CampaignState, ContactState, RowVerdict, check_campaign_move
+from core.states import CALLABLE_VERDICTS, CampaignState, ContactState, RowVerdict
 
 BATCH = 500
 
@@ -105,8 +106,6 @@ def _check_settings(campaign: Campaign) -> None:
 def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, asked_by: str) -> None:
     later = campaign.start_at is not None and campaign.start_at > now
     to = CampaignState.SCHEDULED if later else CampaignState.RUNNING
-    check_campaign_move(campaign.state, to)
-    campaign.state, campaign.state_since = to, now
     campaign.launched_at, campaign.launched_by = now, asked_by or actor.name
     campaign.started_at = None if later else now
     campaign.why, campaign.why_since = waits_for_start(campaign) if later else "Starting.", now
@@ -114,6 +113,7 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, as
     agent = session.get(Agent, campaign.agent_id)
     if agent is not None:
         agent.last_used_at = now
+    move_campaign(session, campaign, to, now)
     settings = {
         "people": campaign.size, "excluded": campaign.excluded_at_launch, "lines": campaign.lines, "wave_size": campaign.wave_size,
         "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts,
