@@ -1,16 +1,31 @@
 """What is known of the provider as a whole, in one row: may we send, and if not, why, in words for the screen."""
 
 import random
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.audit import Actor, note
 from core.facts import Sent, Submission
-from core.models import ProviderState
+from core.models import ProviderState, Wave
 
+LONGEST_WORDS = 600
 LONGEST_BACK_OFF = timedelta(minutes=5)
 THROTTLED_FOR = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a harmless question; None in `works` and `lists_campaigns`: neither is proven. `quota` is as it was read."""
+
+    words: str
+    works: bool | None
+    lists_campaigns: bool | None = None
+    quota: dict[str, Any] | None = None
 
 
 def provider_state(session: Session) -> ProviderState:
@@ -21,6 +36,11 @@ def provider_state(session: Session) -> ProviderState:
         session.execute(insert(ProviderState).values(id=1, failures=0).on_conflict_do_nothing())  # two may be first
         state = session.get_one(ProviderState, 1)
     return state
+
+
+def known_state(session: Session) -> ProviderState:
+    """The row, or an empty one that is not kept, for pages. Only reads."""
+    return session.get(ProviderState, 1) or ProviderState(failures=0)
 
 
 def trouble(session: Session, now: datetime) -> str | None:
@@ -50,6 +70,33 @@ def learn(session: Session, outcome: Submission, now: datetime) -> None:
         state.failures += 1
         state.unreachable_since = state.unreachable_since or now
         state.unreachable_words, state.usable_from = outcome.words, now + back_off(state.failures)
+
+
+def record_try(session: Session, tried: Tried, actor: Actor, now: datetime) -> None:
+    """Keep what came of "try it". Success lifts what it disproves; a failure holds nothing up: a submission finds out itself."""
+    state = provider_state(session)
+    before = {"works": state.is_tried_well, "key_refused": state.key_refused_at is not None}
+    state.tried_at, state.tried_words, state.is_tried_well = now, tried.words[:LONGEST_WORDS], tried.works
+    if tried.works:
+        state.key_refused_at = state.key_refused_words = None
+        if state.unreachable_since:  # a throttle stays: an answer to a question does not end it
+            clear(state)
+    if tried.lists_campaigns or (tried.lists_campaigns is False and state.list_campaigns_offered is None):
+        state.list_campaigns_offered = tried.lists_campaigns
+    if tried.quota:
+        state.quota, state.quota_at = tried.quota, now
+    came = {True: "it takes our key", False: "it does not work", None: "that proves nothing"}[tried.works]
+    after = {"works": tried.works, "key_refused": state.key_refused_at is not None}
+    note(
+        session, actor, "provider.try", "provider", None, now,
+        summary=f"{actor.name} tried the provider: {came}.", before=before, after=after,
+    )  # fmt: skip
+
+
+def last_accepted_at(session: Session) -> datetime | None:
+    """When the provider last took a submission of ours, and so our key."""
+    taken = select(Wave.accepted_at).where(Wave.accepted_at.is_not(None))
+    return session.scalar(taken.order_by(Wave.id.desc()).limit(1))
 
 
 def refuse_key(session: Session, words: str, now: datetime) -> None:

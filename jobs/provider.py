@@ -1,33 +1,43 @@
-"""The provider as the jobs use it: its settings, and its tokens kept sealed in the database."""
+"""The provider as jobs and its page use it: its settings, and its tokens kept sealed in the database."""
 
 import hashlib
+from dataclasses import asdict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config import Settings
 from core.database import writing
 from core.models import ProviderState
-from core.provider_state import notice_key, provider_state
+from core.provider_state import Tried, notice_key, provider_state
 from jobs.runtime import now, settings, vault
+from provider.answers import Asked
 from provider.auth import Tokens
-from provider.client import Provider
+from provider.client import NO_AGENT, Provider
+from provider.vault import SecretVault
+
+# What is surely not as it should be; after any other answer but a good one nothing is known of the key.
+WRONG = (Asked.KEY_REFUSED, Asked.UNREACHABLE, Asked.UNREADABLE)
 
 
 def provider(session: Session) -> Provider:
     """A client with the key of the settings, whose tokens are shared by all workers."""
-    config = settings()
-    notice_our_key(session)
+    return open_provider(session, settings(), vault())
+
+
+def open_provider(session: Session, config: Settings, sealer: SecretVault, seconds: float | None = None) -> Provider:
+    """The same for whoever is no job; `seconds` is how long all its calls together may take."""
+    notice_our_key(session, config)
     return Provider(
         config.provider_url, token=config.provider_token, username=config.provider_username, password=config.provider_password,
-        token_store=DatabaseTokens(session), unsent_503=config.provider_503_is_unsent,
-        allow_private=config.allow_private_addresses, now=now,
+        token_store=DatabaseTokens(session, sealer), unsent_503=config.provider_503_is_unsent,
+        allow_private=config.allow_private_addresses, seconds=seconds, now=now,
     )  # fmt: skip
 
 
-def notice_our_key(session: Session) -> None:
+def notice_our_key(session: Session, config: Settings) -> None:
     """A key that was changed since the provider refused it gets a new try. Also asked as a worker starts: while a key is
     refused nothing is submitted, so nobody else would notice the new one."""
-    config = settings()
     key = "\n".join(
         filter(None, (config.provider_url, config.provider_token, config.provider_username, config.provider_password))
     )
@@ -38,11 +48,30 @@ def notice_our_key(session: Session) -> None:
     session.rollback()
 
 
+def try_provider(client: Provider, agent_uuid: str | None, tenant: str | None) -> Tried:
+    """Ask what harms nobody, and say honestly what the answers prove: "not found" does not prove the key, nor does a complaint."""
+    answer = client.check(agent_uuid or NO_AGENT)
+    if answer.kind not in (Asked.OK, Asked.NOT_OFFERED):
+        return Tried(answer.words, False if answer.kind in WRONG else None)
+    listed = client.list_campaigns(limit=1)
+    quota = client.get_quota(tenant) if tenant else None
+    works = Asked.OK in (answer.kind, listed.kind, quota.kind if quota else None)
+    words = "The provider answers and takes our key." if works else answer.words
+    if quota and quota.kind != Asked.OK:
+        words += f" It does not tell our quota: {quota.words}"
+    offered = {Asked.OK: True, Asked.NOT_OFFERED: False if works else None}
+    return Tried(
+        words, works or None, lists_campaigns=offered.get(listed.kind),
+        quota=asdict(quota.value) if quota and quota.value else None,
+    )  # fmt: skip
+
+
 class DatabaseTokens:
     """The provider's tokens, shared by all workers: a refreshed one is stored before anybody uses it."""
 
-    def __init__(self, session: Session):
+    def __init__(self, session: Session, sealer: SecretVault):
         self._session = session
+        self._vault = sealer
 
     def load(self) -> Tokens | None:
         state = self._session.get(ProviderState, 1, populate_existing=True)
@@ -52,17 +81,16 @@ class DatabaseTokens:
         if access is None and refresh is None:
             return None
         try:
-            return Tokens(_open(access) or "", _open(refresh), expires_at)
+            return Tokens(self._open(access) or "", self._open(refresh), expires_at)
         except ValueError:  # sealed with a key that is gone: sign in anew
             return None
 
     def save(self, tokens: Tokens) -> None:
         with writing(self._session):
             state = provider_state(self._session)
-            state.access_token = vault().seal(tokens.access)
-            state.refresh_token = vault().seal(tokens.refresh) if tokens.refresh else None
+            state.access_token = self._vault.seal(tokens.access)
+            state.refresh_token = self._vault.seal(tokens.refresh) if tokens.refresh else None
             state.token_expires_at = tokens.expires_at
 
-
-def _open(sealed: str | None) -> str | None:
-    return vault().open(sealed) if sealed else None
+    def _open(self, sealed: str | None) -> str | None:
+        return self._vault.open(sealed) if sealed else None

@@ -8,6 +8,8 @@ from redis.exceptions import RedisError
 from rq import Worker
 from rq.serializers import JSONSerializer
 
+from core.log_lines import write_lines
+
 # Imported here, once, so that each forked work-horse finds them ready.
 from jobs import ask, import_list, mail, outgoing, submit, tick  # noqa: F401
 from jobs.provider import notice_our_key
@@ -22,9 +24,9 @@ RESTART_SECONDS = 2.0
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in QUEUES:
         sys.exit(f"Usage: python -m jobs.worker {'|'.join(QUEUES)}")
-    logging.basicConfig(level=settings().log_level, format="%(levelname)s %(name)s %(message)s")
+    write_lines(settings().log_level)
     with session_scope() as session:
-        notice_our_key(session)
+        notice_our_key(session, settings())
     engine().dispose()  # its connections must not be shared with the work-horses
     while not stopped_after_work(sys.argv[1]):
         time.sleep(RESTART_SECONDS)

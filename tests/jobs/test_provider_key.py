@@ -15,29 +15,29 @@ pytestmark = pytest.mark.usefixtures("job_runtime")
 
 
 def test_a_changed_key_is_noticed_as_a_worker_starts(session, now, monkeypatch):
-    notice_our_key(session)
+    notice_our_key(session, jobs.runtime.settings())
     with writing(session):
         refuse_key(session, "Who are you?", now)
-    notice_our_key(session)
+    notice_our_key(session, jobs.runtime.settings())
     assert "refuses our key" in trouble(session, now)
     monkeypatch.setenv("PROVIDER_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("PROVIDER_TOKEN", "another-token")
     jobs.runtime.settings.cache_clear()
-    notice_our_key(session)
+    notice_our_key(session, jobs.runtime.settings())
     assert trouble(session, now) is None
 
 
 def test_tokens_are_kept_sealed_and_found_again(session, now):
     kept = Tokens("access-secret", "refresh-secret", now + timedelta(hours=1))
-    DatabaseTokens(session).save(kept)
-    assert DatabaseTokens(session).load() == kept
+    DatabaseTokens(session, jobs.runtime.vault()).save(kept)
+    assert DatabaseTokens(session, jobs.runtime.vault()).load() == kept
     state = session.get_one(ProviderState, 1)
     assert "secret" not in state.access_token + state.refresh_token
 
 
 def test_tokens_sealed_with_a_key_that_is_gone_mean_signing_in_anew(session, now, monkeypatch):
-    DatabaseTokens(session).save(Tokens("access", "refresh", None))
+    DatabaseTokens(session, jobs.runtime.vault()).save(Tokens("access", "refresh", None))
     monkeypatch.setenv("SECRET_KEY", "another key that is long enough for this")
     jobs.runtime.settings.cache_clear()
     jobs.runtime.vault.cache_clear()
-    assert DatabaseTokens(session).load() is None
+    assert DatabaseTokens(session, jobs.runtime.vault()).load() is None
