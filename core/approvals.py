@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, Actor, note
 from core.drafts import WHAT, WHEN, callable_count
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, NotFound
 from core.installation import needs_approval
 from core.launch import contacts_of, launch, launchable_list, lock_campaign, start_calling
 from core.lists import list_of
 from core.models import ApiToken, Approval, Campaign, ContactList
-from core.states import CampaignState, ContactState, check_campaign_move
+from core.moves import move_campaign
+from core.states import CampaignState, ContactState
 
 LONGEST_WORDS = 1000
 CHANGED = (
@@ -45,7 +46,9 @@ class Substance:
 def substance_of(session: Session, campaign_id: int) -> Substance:
     """Reads the whole list, a batch at a time: some seconds for a million people."""
     session.flush()
-    campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
+    campaign = session.get(Campaign, campaign_id, populate_existing=True)
+    if campaign is None:
+        raise NotFound("There is no such campaign.")
     contact_list = list_of(session, campaign_id)
     session.refresh(contact_list)
     digest = sha256(_plain(_settings(campaign, contact_list)))
@@ -89,8 +92,8 @@ def ask(
         asked_by_id=actor.person_id, api_token_id=actor.api_token_id,
     )  # fmt: skip
     session.add(asked)
-    _move(campaign, CampaignState.AWAITING_APPROVAL, now)
     campaign.size, campaign.excluded_at_launch = substance.size, substance.excluded
+    move_campaign(session, campaign, CampaignState.AWAITING_APPROVAL, now)
     people = f"{substance.people:,} {'person' if substance.people == 1 else 'people'}"
     campaign.why, campaign.why_since = f"{actor.name} asks to call {people}; a second person has to approve it.", now
     words = f"{actor.name} asked for approval to call {people}."
@@ -193,14 +196,9 @@ def _back_to_draft(
 ) -> None:
     _decide(asked, verdict, actor, now)
     asked.words = words
-    _move(campaign, CampaignState.DRAFT, now)
+    move_campaign(session, campaign, CampaignState.DRAFT, now)
     campaign.size, campaign.excluded_at_launch, campaign.why, campaign.why_since = 0, 0, "", None
 
 
 def _decide(asked: Approval, verdict: str, actor: Actor, now: datetime) -> None:
     asked.verdict, asked.decided_at, asked.decided_by, asked.decided_by_id = verdict, now, actor.name, actor.person_id
-
-
-def _move(campaign: Campaign, to: CampaignState, now: datetime) -> None:
-    check_campaign_move(campaign.state, to)
-    campaign.state, campaign.state_since = to, now
