@@ -10,12 +10,13 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from blueprints.database import db
+from blueprints.rate_limits import TooManyRequests
 from blueprints.requests import wants_json
 from core.errors import Conflict, DatabaseBusy, DomainError, Invalid, NotFound
 from core.sign_ins import TooManyTries
 
 STATUSES: dict[type[DomainError], int] = {
-    NotFound: 404, Conflict: 409, Invalid: 422, TooManyTries: 429, DatabaseBusy: 503, DomainError: 400,
+    NotFound: 404, Conflict: 409, Invalid: 422, TooManyTries: 429, TooManyRequests: 429, DatabaseBusy: 503, DomainError: 400,
 }  # fmt: skip
 BUSY = "The database is busy. Nothing was changed; try again in a moment."
 FORM_TOO_OLD = (

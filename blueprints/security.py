@@ -10,6 +10,7 @@ from flask import Flask, Response, abort, current_app, g, jsonify, redirect, req
 from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
 
+from blueprints import rate_limits
 from blueprints.database import db, writing
 from blueprints.requests import local_path, wants_json
 from blueprints.runtime import now, settings
@@ -21,6 +22,7 @@ from core.people import Role, may
 log = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., object])
 
+NOT_AUTHENTICATED = "Not authenticated: send a valid API token as 'Authorization: Bearer …'."
 UPLOAD_LIMIT = 110 * 1024 * 1024
 HEADERS = {
     "Content-Security-Policy": (
@@ -136,7 +138,9 @@ def _check_role(role: Role) -> ResponseReturnValue | None:
 def _check_token(scope: str) -> ResponseReturnValue | None:
     token = current_token()
     if token is None:
-        return _refuse_token(401, "Not authenticated: send a valid API token as 'Authorization: Bearer …'.")
+        rate_limits.take_wrong_token()
+        return _refuse_token(401, g.get("shut_token") or NOT_AUTHENTICATED)
+    rate_limits.take_request(token.id)
     if not tokens.permits(token.scopes, scope):
         return _refuse_token(403, f"This API token does not permit '{scope}'.")
     return None
@@ -201,6 +205,9 @@ def _find_token(text: str) -> CurrentToken | None:
     moment = now()
     token = tokens.find_token(db.session(), text)
     if token is None:
+        return None
+    if why := tokens.shut(token, moment):
+        g.shut_token = f"Not authenticated: {why}"
         return None
     found = CurrentToken(token.id, token.name, token.scopes)
     if not tokens.used_lately(token, moment):

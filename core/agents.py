@@ -84,6 +84,20 @@ def change_agent(
         )  # fmt: skip
 
 
+def keep_agent(session: Session, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime) -> Agent:
+    """The agent with this id, added or changed to be as told; asking again changes nothing."""
+    known = find_agent(session, uuid)
+    if known is None:
+        try:
+            return add_agent(session, name, uuid, variables, actor, now)
+        except Invalid:
+            known = find_agent(session, uuid)  # somebody added it in this moment
+            if known is None:
+                raise
+    change_agent(session, known, name, uuid, variables, actor, now)
+    return known
+
+
 def ensure_agent(session: Session, uuid: str, actor: Actor, now: datetime) -> Agent:
     """The agent of a pasted or posted id; one that we did not know is kept under its id as its name."""
     plain = plain_uuid(uuid)

@@ -35,15 +35,15 @@ def _answer(session: Session, campaign: Campaign, known: Progress) -> dict[str, 
         "name": campaign.name,
         "total_targets": campaign.size,
         "status": campaign.state,
-        "scheduled_at": _iso(campaign.start_at),
-        "started_at": _iso(campaign.started_at),
+        "scheduled_at": iso(campaign.start_at),
+        "started_at": iso(campaign.started_at),
         "calls_initiated": calls.initiated,
         "calls_completed": calls.completed,
         "calls_failed": calls.failed,
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 

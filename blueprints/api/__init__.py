@@ -1,20 +1,22 @@
-"""The programs' door: the provider's documented create call, and a look at what became of it."""
+"""The programs' door: the provider's documented create call, a look at what became of it, and lists to read."""
 
 import re
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from blueprints.api.validation import Refused, complaint, read_create
 from blueprints.bodies import read_body
 from blueprints.database import db, writing
+from blueprints.rate_limits import add_headers, take_create
 from blueprints.runtime import now, redis_url, vault
-from blueprints.security import current_token, needs_token
-from core.audit import Actor
+from blueprints.security import actor, needs_token
+from core.api_lists import visible_campaign
 from core.campaign_words import campaign_answer, campaign_answer_with_contacts
-from core.creates import KeyReused, create_campaign, launched_campaign
+from core.creates import KeyReused, create_campaign
 from core.errors import NotFound
+from core.models import Campaign
 from jobs.queue import TICK, announce, ring
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -31,8 +33,9 @@ ID = re.compile(r"[0-9]{1,18}")
 @bp.post("/campaigns")
 @needs_token("launch")
 def create() -> Response:
-    asked = read_create(_body())
-    key, moment, program = _key(), now(), _program()
+    program = actor()
+    take_create(program.api_token_id)
+    asked, key, moment = read_create(body_of_request()), _key(), now()
     with writing() as session:
         created = create_campaign(session, asked, key, program, vault(), moment)
         campaign_id, answer = created.campaign.id, campaign_answer(session, created.campaign)
@@ -48,10 +51,14 @@ def create() -> Response:
 @bp.get("/campaigns/<campaign_id>")
 @needs_token("read")
 def show(campaign_id: str) -> Response:
-    if not ID.fullmatch(campaign_id):
+    return jsonify(campaign_answer_with_contacts(db.session(), campaign_of(campaign_id)))
+
+
+def campaign_of(text: str) -> Campaign:
+    """The campaign of an address, as programs see it; NotFound for whatever else stands there."""
+    if not ID.fullmatch(text):
         raise NotFound("There is no such campaign.")
-    session = db.session()
-    return jsonify(campaign_answer_with_contacts(session, launched_campaign(session, int(campaign_id))))
+    return visible_campaign(db.session(), int(text))
 
 
 @bp.errorhandler(Refused)
@@ -70,7 +77,7 @@ def refuse_size(_error: RequestEntityTooLarge) -> tuple[Response, int]:
     return jsonify(detail=words), 413
 
 
-def _body() -> bytes:
+def body_of_request() -> bytes:
     db.session.rollback()  # a slow body must not hold a connection's transaction
     return read_body(MOST_BYTES, BODY_SECONDS)
 
@@ -86,7 +93,6 @@ def _key_complaint(words: str) -> dict[str, Any]:
     return complaint(("header", KEY_HEADER), "value_error", words, request.headers.get(KEY_HEADER))
 
 
-def _program() -> Actor:
-    """The program acts, even where a browser's cookie came along."""
-    token = current_token() or abort(401)
-    return Actor(token.name, api_token_id=token.id, address=request.remote_addr or "")
+bp.after_request(add_headers)
+
+from blueprints.api import agents, document, lists  # noqa: E402, F401 (they hang their views on the blueprint)

@@ -55,11 +55,17 @@ def shown(value: Any, depth: int = 2) -> Any:
     return value
 
 
-def read_create(raw: bytes) -> CreateRequest:
-    """The request in the body; Refused with every complaint, up to a hundred."""
+def read_object(raw: bytes) -> tuple[dict[str, Any], str]:
+    """The JSON object in a body, and its hash; Refused when it is none."""
     body, body_hash = _parse(raw)
     if not isinstance(body, dict):
         raise Refused([complaint(("body",), "model_attributes_type", "Input should be a valid dictionary", body)])
+    return body, body_hash
+
+
+def read_create(raw: bytes) -> CreateRequest:
+    """The request in the body; Refused with every complaint, up to a hundred."""
+    body, body_hash = read_object(raw)
     complaints: list[dict[str, Any]] = []
     read = Fields(body, ("body",), complaints)
     wants_retries, retries = read.flag("retry_failed"), read.whole_number("retry_attempts", 0, 0, 3)
@@ -139,6 +145,19 @@ class Fields:
             self.complain(name, "string_too_long", "String should have at most 255 characters", max_length=255)
         elif "\0" in value:
             self.complain(name, "value_error", "NUL characters cannot be stored")
+        return value
+
+    def texts(self, name: str, most: int) -> list[str]:
+        """A list of strings, none of them empty or with spaces around it."""
+        value = self.get(name)
+        if not isinstance(value, list):
+            if value is not ABSENT:
+                self.complain(name, "list_type", "Input should be a valid list")
+            return []
+        if len(value) > most:
+            self.complain(name, "too_long", f"List should have at most {most} items", max_length=most)
+        elif not all(isinstance(text, str) and text and text == text.strip() for text in value):
+            self.complain(name, "string_type", "Each should be a string without spaces around it")
         return value
 
     def uuid(self, name: str) -> str:
