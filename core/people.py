@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
+from core.errors import NotFound
 from core.models import Person
 
 LONGEST_EMAIL = 254
@@ -34,6 +35,15 @@ def may(role: str, needed: str) -> bool:
 def plain_email(text: str) -> str:
     """An address as it is kept and compared; no database takes a NUL."""
     return text.replace("\0", "").strip().lower()[:LONGEST_EMAIL]
+
+
+def lock_person(session: Session, person_id: int) -> Person:
+    """Somebody's row as it is now, for whoever changes it: two changes of one person wait for each other. NotFound."""
+    locked = select(Person).where(Person.id == person_id).with_for_update(key_share=True)
+    person = session.scalar(locked.execution_options(populate_existing=True))
+    if person is None:
+        raise NotFound("There is no such person.")
+    return person
 
 
 def find_person(session: Session, email: str) -> Person | None:

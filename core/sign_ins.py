@@ -117,6 +117,12 @@ def _check(session: Session, counted: ColumnElement[bool], most: int, now: datet
         raise TooManyTries(max(1, ceil((tries[-1] + WINDOW - now).total_seconds())))
 
 
+def forgive(session: Session, tried: Try) -> None:
+    """The password was right: what was tried for this account from this address no longer counts."""
+    network = network_of(tried.address)
+    session.execute(delete(SignInFailure).where(SignInFailure.email == tried.email, SignInFailure.address == network))
+
+
 def sign_in(
     session: Session, person: Person, tried: Try, browser: str, now: datetime, *,
     by: str = "", instead_of: str | None = None,
@@ -125,8 +131,7 @@ def sign_in(
 
     `by` names another way than the password, `instead_of` is the token that the browser had until now: it ends here.
     """
-    network = network_of(tried.address)
-    session.execute(delete(SignInFailure).where(SignInFailure.email == tried.email, SignInFailure.address == network))
+    forgive(session, tried)
     if instead_of:
         sign_out(session, instead_of, now)
     token = secrets.token_urlsafe(32)

@@ -10,9 +10,12 @@ from sqlalchemy.orm import Session
 
 from core.database import writing
 from core.dispatch import advance, live_campaigns
+from core.links import unmailed_links
 from core.lists import waiting_lists
+from core.messages import progress_due, tell_progress
 from core.models import Lease
-from jobs.queue import ASK, LISTS, SUBMIT, TICK, announce, ring
+from core.sending import endpoints_due
+from jobs.queue import ASK, LISTS, MAIL, OUTGOING, SUBMIT, TICK, announce, ring, ring_once
 from jobs.runtime import now, session_scope, settings, vault
 
 log = logging.getLogger(__name__)
@@ -24,10 +27,11 @@ def tick(campaign_id: int) -> None:
     """Look at one campaign now: rung when a wave settles or a person presses a button."""
     with session_scope() as session:
         _tick(session, campaign_id)
+        _ring_outgoing(session)
 
 
 def tick_all() -> None:
-    """Look at every live campaign and at lists that wait for their import; rung every few seconds by the scheduler."""
+    """Look at live campaigns, lists that wait for their import and links for their mail; rung every few seconds."""
     holder = str(uuid.uuid4())
     with session_scope() as session:
         if not _lease(session, holder, now()):
@@ -37,6 +41,13 @@ def tick_all() -> None:
                 _tick_safely(session, campaign_id)
             for list_id in waiting_lists(session, now()):
                 ring(settings().redis_url, LISTS, list_id)
+            for endpoint_id in progress_due(session, now()):
+                with writing(session):
+                    tell_progress(session, endpoint_id, now())
+            _ring_outgoing(session)
+            if settings().mail:
+                for link_id in unmailed_links(session, now()):
+                    ring(settings().redis_url, MAIL, link_id)
         finally:
             with writing(session):
                 session.execute(update(Lease).where(Lease.name == TICK, Lease.holder == holder).values(until=now()))
@@ -60,6 +71,11 @@ def _tick_safely(session: Session, campaign_id: int) -> None:
         _tick(session, campaign_id)
     except Exception:
         log.exception("campaign %s could not be looked at", campaign_id)
+
+
+def _ring_outgoing(session: Session) -> None:
+    for endpoint_id in endpoints_due(session, now()):
+        ring_once(settings().redis_url, OUTGOING, endpoint_id)
 
 
 def _lease(session: Session, holder: str, at: datetime) -> bool:
