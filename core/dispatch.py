@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
+from core.decisions import it_was_sent
 from core.fold import silence_ends
 from core.launch import lock_campaign, waits_for_start
 from core.ledger import settle_wave
@@ -26,6 +27,7 @@ from core.states import (
     WaveState,
 )
 from core.submission import FRESH, SETTLE_TIME, SUBMITTING_LIMIT, mark_unknown
+from core.test_calls import give_up_waiting
 from core.vault import Vault
 from core.waves import cut_wave, finish_if_settled, move_wave, void_wave
 
@@ -65,6 +67,8 @@ def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> 
     if campaign.state in (CampaignState.DRAFT, CampaignState.AWAITING_APPROVAL):
         return round_  # nobody has launched it
     _begin_if_due(session, campaign, now)
+    if campaign.is_test:
+        give_up_waiting(session, campaign, now)
     waves = _look_after_waves(session, campaign, round_, now)
     if campaign.state == CampaignState.STOPPING:
         _stop(session, campaign, waves, now)
@@ -117,6 +121,9 @@ def _look_after(session: Session, campaign: Campaign, wave: Wave, now: datetime)
         mark_unknown(wave, "The process that was sending it did not say what came of it.", now)
     elif wave.state == WaveState.UNKNOWN and since_claim > SETTLE_TIME:
         move_wave(wave, WaveState.NEEDS_PERSON, now)
+        if campaign.is_test:  # it stands in no list, so nobody would be asked: it counts as sent, and is not repeated
+            it_was_sent(session, wave.id, CALLBOARD, now)
+            return
         words = f"Wave {wave.ordinal} may or may not have been sent; somebody must decide."
         note(session, CALLBOARD, "wave.needs_person", "campaign", campaign.id, now, summary=words)
     elif not finish_if_settled(session, wave, now) and now >= silence_ends(wave) and wave.state not in _UNDECIDED:

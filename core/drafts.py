@@ -19,6 +19,7 @@ from core.lists import lock_list, new_list
 from core.lookups import find_campaign
 from core.models import Agent, Approval, Campaign, ContactList
 from core.states import CALLABLE_VERDICTS, CampaignState
+from core.test_calls import forget_draft
 
 WHAT = ("name", "agent_id", "context", "note")
 WHEN = ("start_at", "zone", "lines", "retry_by", "retry_attempts", "retry_gap_minutes", "retry_outcomes", "wave_size")
@@ -140,6 +141,7 @@ def delete_draft(session: Session, campaign_id: int, actor: Actor, now: datetime
     note(session, actor, "campaign.delete", "campaign", campaign_id, now, summary=f"{actor.name} deleted a draft.",
          before={"name": campaign.name})  # fmt: skip
     session.execute(delete(ContactList).where(ContactList.id == contact_list.id))
+    forget_draft(session, campaign_id)
     session.execute(delete(Approval).where(Approval.campaign_id == campaign_id))
     session.execute(delete(Campaign).where(Campaign.id == campaign_id))
     return stored_as

@@ -35,8 +35,8 @@ def find_campaign(session: Session, campaign_id: int) -> Campaign:
 def campaigns_page(
     session: Session, states: Sequence[CampaignState], search: str, before: int | None
 ) -> Page[Campaign]:
-    """Newest first; `before` is the id that the previous page ended with."""
-    query = select(Campaign).order_by(Campaign.id.desc()).limit(PAGE + 1)
+    """Newest first, without test calls; `before` is the id that the previous page ended with."""
+    query = select(Campaign).where(Campaign.is_test.is_(False)).order_by(Campaign.id.desc()).limit(PAGE + 1)
     if states:
         query = query.where(Campaign.state.in_(states))
     if search:
