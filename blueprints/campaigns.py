@@ -17,6 +17,7 @@ from blueprints.runtime import now, redis_url
 from blueprints.security import needs
 from core import decisions, lookups
 from core.asking import disagrees
+from core.message_log import find_endpoint
 from core.models import Campaign, Wave
 from core.progress import Progress, feed, progress, wave_counts
 from core.requests import wave_plan
@@ -74,7 +75,8 @@ def show(campaign_id: int) -> ResponseReturnValue:
     if campaign.state == CampaignState.DRAFT:
         return redirect(url_for("compose.what", campaign_id=campaign_id), 303)
     view = campaign_view(db.session(), campaign, viewing.sees_masked())
-    return render_template("campaigns/show.html", view=view, campaign=campaign, **_contacts(campaign_id))
+    told = find_endpoint(db.session(), campaign_id) if viewing.may("launcher") else None
+    return render_template("campaigns/show.html", view=view, campaign=campaign, told=told, **_contacts(campaign_id))
 
 
 @bp.get("/<int:campaign_id>/contacts")
