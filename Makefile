@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint format upgrade vendor screenshot bench-receive clean
+.PHONY: help run test lint format upgrade backup restore vendor screenshot bench-receive clean
 
 help: ## show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -31,6 +31,12 @@ format: $(VENV)/ready-to-test ## put the code into its format
 
 upgrade: $(VENV)/ready-to-run ## bring the database up to date, before a new version starts
 	@$(BIN)/python -m ops.prepare
+
+backup: $(VENV)/ready-to-run ## back up database, lists and key while everything runs; FILE=… says where to
+	@$(BIN)/python -m ops.backup "$(FILE)"
+
+restore: $(VENV)/ready-to-run ## put the backup FILE=… back; OVERWRITE=1 where a database is already
+	@$(BIN)/python -m ops.restore "$(FILE)" "$(OVERWRITE)"
 
 vendor: $(VENV)/ready-to-run ## fetch the pinned front-end packages into static/vendor
 	@$(BIN)/python -m ops.vendor
