@@ -16,6 +16,7 @@ from blueprints.requests import whole_number
 from blueprints.runtime import now, redis_url
 from blueprints.security import needs
 from core import decisions, lookups
+from core.approvals import approved_by
 from core.asking import disagrees
 from core.message_log import find_endpoint
 from core.models import Campaign, Wave
@@ -26,7 +27,10 @@ from jobs.queue import TICK, announce, ring
 
 bp = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
-SHOWN = {"live": LIVE_CAMPAIGNS, "drafts": (CampaignState.DRAFT,), "ended": ENDED_CAMPAIGNS}
+SHOWN = {
+    "live": LIVE_CAMPAIGNS, "drafts": (CampaignState.DRAFT, CampaignState.AWAITING_APPROVAL),
+    "approval": (CampaignState.AWAITING_APPROVAL,), "ended": ENDED_CAMPAIGNS,
+}  # fmt: skip
 FRAGMENTS = ("head", "numbers", "waves", "feed")
 
 
@@ -42,6 +46,7 @@ class CampaignView:
     last_event_at: datetime | None
     tone: str
     masked: bool
+    approved_by: str
 
 
 @bp.get("/")
@@ -52,7 +57,8 @@ def index() -> ResponseReturnValue:
     page = lookups.campaigns_page(db.session(), SHOWN.get(shown, ()), search, whole_number("before"))
     rows = board_rows(db.session(), page.rows)
     template = "campaigns/_rows.html" if request.args.get("fragment") == "rows" else "campaigns/index.html"
-    return render_template(template, page=page, rows=rows, shown=shown, search=search)
+    asked = lookups.count_campaigns(db.session(), CampaignState.AWAITING_APPROVAL)
+    return render_template(template, page=page, rows=rows, shown=shown, search=search, asked=asked)
 
 
 def board_rows(session: Session, campaigns: Any) -> list[tuple[Campaign, Progress | None, bool]]:
@@ -74,6 +80,8 @@ def show(campaign_id: int) -> ResponseReturnValue:
     campaign = lookups.find_campaign(db.session(), campaign_id)
     if campaign.state == CampaignState.DRAFT:
         return redirect(url_for("compose.what", campaign_id=campaign_id), 303)
+    if campaign.state == CampaignState.AWAITING_APPROVAL:
+        return redirect(url_for("approvals.show", campaign_id=campaign_id), 303)
     view = campaign_view(db.session(), campaign, viewing.sees_masked())
     told = find_endpoint(db.session(), campaign_id) if viewing.may("launcher") else None
     return render_template("campaigns/show.html", view=view, campaign=campaign, told=told, **_contacts(campaign_id))
@@ -109,6 +117,7 @@ def campaign_view(session: Session, campaign: Campaign, masked: bool) -> Campaig
     return CampaignView(
         campaign, numbers, waves, to_come, feed(session, campaign.id),
         lookups.last_event_at(session, campaign.id), _tone(campaign, [wave for wave, _, _ in waves]), masked,
+        approved_by(session, campaign.id),
     )  # fmt: skip
 
 

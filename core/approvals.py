@@ -120,6 +120,12 @@ def newest_approval(session: Session, campaign_id: int) -> Approval | None:
     return session.scalar(mine.execution_options(populate_existing=True))
 
 
+def approved_by(session: Session, campaign_id: int) -> str:
+    """Who was the second person of this campaign; "" where none was needed."""
+    answered = newest_approval(session, campaign_id)
+    return answered.decided_by if answered is not None and answered.verdict == "approved" else ""
+
+
 def why_not(session: Session, approval: Approval, person_id: int | None) -> str | None:
     """Why this person cannot be the second one; None when they can. Whoever made a program's token stands behind the program."""
     maker_id = approval.api_token_id and session.scalar(

@@ -47,6 +47,10 @@ def campaigns_page(
     return Page(rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None)
 
 
+def count_campaigns(session: Session, state: CampaignState) -> int:
+    return session.scalar(select(func.count()).where(Campaign.state == state)) or 0
+
+
 def contacts_page(session: Session, campaign_id: int, state: ContactState | None, after: int | None) -> Page[Contact]:
     """In the list's order; `after` is the position that the previous page ended with."""
     query = select(Contact).where(Contact.campaign_id == campaign_id).order_by(Contact.position).limit(PAGE + 1)

@@ -1,6 +1,7 @@
 """Step 4, Check and launch: everything once more, read-only; then the one button that calls people."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from flask import flash, redirect, render_template, url_for
@@ -8,14 +9,15 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.compose import bp
 from blueprints.compose.forms import LaunchForm
-from blueprints.compose.frame import already_launched, frame
+from blueprints.compose.frame import already_launched, checked, frame
 from blueprints.compose.uploads import remove
 from blueprints.database import db, writing
 from blueprints.forms import PlainForm
 from blueprints.runtime import now, redis_url
 from blueprints.security import actor, needs
-from core import drafts, lists, preview
+from core import approvals, drafts, lists, preview
 from core.errors import Conflict, Invalid
+from core.installation import needs_approval
 from core.launch import launch
 from core.models import Campaign
 from jobs.queue import TICK, announce, ring
@@ -34,11 +36,21 @@ def check(campaign_id: int) -> ResponseReturnValue:
 @bp.post("/<int:campaign_id>/compose/launch", endpoint="launch")
 @needs("launcher")
 def launch_draft(campaign_id: int) -> ResponseReturnValue:
+    return _act(campaign_id, _launch)
+
+
+@bp.post("/<int:campaign_id>/compose/ask", endpoint="ask")
+@needs("launcher")
+def ask_for_approval(campaign_id: int) -> ResponseReturnValue:
+    return _act(campaign_id, _ask)
+
+
+def _act(campaign_id: int, act: Callable[[int, LaunchForm], None]) -> ResponseReturnValue:
     form = LaunchForm()
     try:
         drafts.get_draft(db.session(), campaign_id)
         if form.validate_on_submit():
-            _launch(campaign_id, form)
+            act(campaign_id, form)
             return redirect(url_for("campaigns.show", campaign_id=campaign_id), 303)
     except (Conflict, Invalid) as error:
         return _refused(campaign_id, form, error)
@@ -57,6 +69,18 @@ def _launch(campaign_id: int, form: LaunchForm) -> None:
     flash(f"Scheduled: {words}." if campaign.state == "scheduled" else f"Launched: calling {words}.", "success")
     announce(redis_url(), campaign_id)
     ring(redis_url(), TICK, campaign_id)
+
+
+def _ask(campaign_id: int, form: LaunchForm) -> None:
+    substance = approvals.substance_of(db.session(), campaign_id)
+    with writing() as session:
+        drafts.check_launch(session, campaign_id, now())
+        approvals.ask(
+            session, campaign_id, substance, campaign_version=form.campaign_version.data, list_version=form.list_version.data,
+            actor=actor(), now=now(),
+        )  # fmt: skip
+    flash("Approval is asked for. Nobody is called before somebody else agrees.", "success")
+    announce(redis_url(), campaign_id)
 
 
 def _refused(campaign_id: int, form: LaunchForm, error: Conflict | Invalid) -> ResponseReturnValue:
@@ -96,15 +120,15 @@ def _facts(context: dict[str, Any]) -> dict[str, str]:
 
 
 def _show(campaign: Campaign, form: LaunchForm, changed: list[tuple[str, str, str]]) -> str:
-    context = frame(campaign, "check")
+    context = checked(campaign)
     contact_list, people = context["contact_list"], context["summary"].people
     form.campaign_version.data, form.list_version.data = campaign.version, contact_list.version
     form.facts.data = json.dumps(_facts(context))
     request_made = preview.first_request(db.session(), campaign, contact_list, people)
     return render_template(
         "compose/check.html", form=form, changed=changed, plain_form=PlainForm(formdata=None),
-        exclusions=preview.exclusions(contact_list), samples=preview.samples(db.session(), campaign, contact_list),
-        gaps=preview.missing_variables(campaign, contact_list), first_request=_pretty(request_made), **context,
+        asks=needs_approval(db.session(), people), answered=approvals.newest_approval(db.session(), campaign.id),
+        first_request=_pretty(request_made), **context,
     )  # fmt: skip
 
 

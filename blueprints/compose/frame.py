@@ -1,6 +1,7 @@
 """What every step of a draft shares: the steps with their problems, the summary at the side, and how a step is saved."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -8,15 +9,20 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
 
+from blueprints import viewing
 from blueprints.compose.forms import StepForm
 from blueprints.database import db, writing
-from blueprints.runtime import now
-from core import drafts, preview, schedule
-from core.errors import Conflict, Invalid
+from blueprints.runtime import now, redis_url
+from blueprints.security import actor
+from core import approvals, drafts, preview, schedule
+from core.errors import AwaitsApproval, Conflict, Invalid
 from core.lists import list_of
 from core.models import Campaign
+from core.states import CampaignState
+from jobs.queue import announce
 
 STEPS = (("what", "What"), ("who", "Who"), ("when", "When and how"), ("check", "Check and launch"))
+TAKEN_BACK = "The request for approval is taken back: this is a draft again."
 NEXT = {"what": "compose.who", "who": "compose.when", "when": "compose.check"}
 
 
@@ -32,6 +38,16 @@ def frame(campaign: Campaign, step: str) -> dict[str, Any]:
         "summary": preview.summary_of(campaign, contact_list, moment), "now": moment, "span": schedule.span,
         "calls_an_hour": schedule.calls_an_hour(campaign.lines), "stored_words": partial(stored_words, campaign),
         "start_twice": campaign.start_at is not None and schedule.shown_twice(campaign.start_at, campaign.zone),
+    }  # fmt: skip
+
+
+def checked(campaign: Campaign) -> dict[str, Any]:
+    """The context of compose/_checked.html: what a launch would do, for whoever presses the button, or has to approve it."""
+    context = frame(campaign, "check")
+    contact_list = context["contact_list"]
+    return context | {
+        "exclusions": preview.exclusions(contact_list), "samples": preview.samples(db.session(), campaign, contact_list),
+        "gaps": preview.missing_variables(campaign, contact_list), "masked": viewing.sees_masked(),
     }  # fmt: skip
 
 
@@ -66,6 +82,7 @@ def save(
     `values` reads the checked form inside the transaction; `show(campaign, form, changes)` renders the page
     again with what was typed.
     """
+    take_back_if_pressed(campaign_id)
     changes: list[drafts.Change] = []
     adds_row = "add_row" in request.form
     if form.validate_on_submit():
@@ -76,8 +93,10 @@ def save(
             form.complain(error)
         except drafts.ChangedMeanwhile as error:
             changes = error.changes
-    campaign = drafts.get_draft(db.session(), campaign_id)
-    wrong = bool(changes or form.errors)
+        except AwaitsApproval:
+            pass  # the page says so, and keeps what was typed
+    campaign = drafts.get_unlaunched(db.session(), campaign_id)
+    wrong = bool(changes or form.errors or campaign.state == CampaignState.AWAITING_APPROVAL)
     if request.htmx:
         return autosaved(campaign, step, form, changes), 422 if wrong else 200
     if wrong or adds_row:
@@ -85,8 +104,18 @@ def save(
     return redirect(url_for(_destination(step), campaign_id=campaign_id), 303)
 
 
+def take_back_if_pressed(campaign_id: int) -> None:
+    """The button beside a refused edit: the request for approval is taken back, so that what was typed can be kept after all."""
+    if "take_back" in request.form:
+        with suppress(Conflict):  # somebody answered first: the edit itself says what came of it
+            with writing() as session:
+                approvals.take_back(session, campaign_id, actor(), now())
+            flash(TAKEN_BACK, "success")
+        announce(redis_url(), campaign_id)
+
+
 def _destination(step: str) -> str:
-    return f"compose.{step}" if "stay" in request.form else NEXT[step]
+    return f"compose.{step}" if {"stay", "take_back"} & set(request.form) else NEXT[step]
 
 
 def autosaved(campaign: Campaign, step: str, form: StepForm, changes: list[drafts.Change]) -> str:
@@ -108,7 +137,7 @@ def flat(errors: Any) -> list[str]:
 
 
 def already_launched(campaign_id: int, error: Conflict) -> ResponseReturnValue:
-    """A draft's address after its launch leads to the campaign, with the reason."""
+    """A draft's address after its launch, or while approval is asked for, leads to the page that it has then, with the reason."""
     flash(str(error), "warning")
     address = url_for("campaigns.show", campaign_id=campaign_id)
     return make_response("", 204, redirect=address) if request.htmx else redirect(address, 303)

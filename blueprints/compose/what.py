@@ -53,9 +53,9 @@ def _created(draft_id: int, form: WhatForm) -> ResponseReturnValue:
 @needs("composer")
 def what(campaign_id: int) -> ResponseReturnValue:
     try:
-        campaign = drafts.get_draft(db.session(), campaign_id)
         if request.method == "POST":
             return _save(campaign_id, WhatForm())
+        campaign = drafts.get_draft(db.session(), campaign_id)
     except Conflict as error:
         return already_launched(campaign_id, error)
     return _show(campaign, _form_of(campaign), [])

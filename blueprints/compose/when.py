@@ -23,10 +23,10 @@ from core.states import RETRYABLE
 @needs("composer")
 def when(campaign_id: int) -> ResponseReturnValue:
     try:
-        campaign = drafts.get_draft(db.session(), campaign_id)
         if request.method == "POST":
             form = WhenForm()
             return save(campaign_id, "when", form, lambda: _values(form), _show)
+        campaign = drafts.get_draft(db.session(), campaign_id)
     except Conflict as error:
         return already_launched(campaign_id, error)
     return _show(campaign, _form_of(campaign), [])

@@ -5,12 +5,13 @@ from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from blueprints.compose import bp
 from blueprints.compose.forms import MappingForm, ReadingForm, WhoForm
-from blueprints.compose.frame import already_launched, frame
+from blueprints.compose.frame import already_launched, frame, take_back_if_pressed
 from blueprints.compose.uploads import Stored, TooLarge, keep_file, keep_paste, remove
 from blueprints.database import db, writing
 from blueprints.requests import whole_number
@@ -18,7 +19,7 @@ from blueprints.runtime import now, redis_url
 from blueprints.security import needs, takes_uploads
 from core import drafts, lists
 from core.columns import column_letter
-from core.errors import Conflict
+from core.errors import AwaitsApproval, Conflict
 from core.models import Campaign, ContactList
 from core.states import RowVerdict
 from core.tables import csv_line
@@ -49,11 +50,14 @@ def allow_long_forms(endpoint: str | None, _values: dict[str, Any] | None) -> No
 @needs("composer")
 @takes_uploads
 def who(campaign_id: int) -> ResponseReturnValue:
+    take_back_if_pressed(campaign_id)
     try:
         campaign = drafts.get_draft(db.session(), campaign_id)
         form = WhoForm(country=lists.list_of(db.session(), campaign_id).country)
         if form.validate_on_submit() and (stored := _stored(form)):
             return _take(campaign_id, form, stored)
+    except AwaitsApproval as error:
+        return _awaits(campaign_id, error, form=WhoForm())
     except Conflict as error:
         return already_launched(campaign_id, error)
     return render_template("compose/who.html", **_context(campaign, form)), 422 if form.errors else 200
@@ -90,6 +94,14 @@ def _take(campaign_id: int, form: WhoForm, stored: Stored) -> ResponseReturnValu
     return redirect(url_for("compose.who", campaign_id=campaign_id), 303)
 
 
+def _awaits(campaign_id: int, error: AwaitsApproval, **sent: FlaskForm) -> ResponseReturnValue:
+    """An edit from a page that is older than the request for approval: what was typed stays in the form that was sent."""
+    if request.method == "GET":
+        return already_launched(campaign_id, error)
+    context = _context(drafts.get_unlaunched(db.session(), campaign_id), None)
+    return render_template("compose/who.html", **context | sent, sent=next(iter(sent))), 409
+
+
 @bp.get("/<int:campaign_id>/compose/who/progress")
 @needs("composer")
 def progress(campaign_id: int) -> ResponseReturnValue:
@@ -104,33 +116,42 @@ def progress(campaign_id: int) -> ResponseReturnValue:
 @bp.post("/<int:campaign_id>/compose/who/reading")
 @needs("composer")
 def reading(campaign_id: int) -> ResponseReturnValue:
+    take_back_if_pressed(campaign_id)
     form = ReadingForm()
     if not form.validate_on_submit():
         flash("Choose a country of the list.", "error")
         return redirect(url_for("compose.who", campaign_id=campaign_id), 303)
-    return _change(campaign_id, lambda found: lists.change_reading(found, form.asked(), form.country.data, now()))
+    form.sheet.choices = _reading_form(lists.list_of(db.session(), campaign_id)).sheet.choices
+    return _change(
+        campaign_id,
+        lambda found: lists.change_reading(found, form.asked(), form.country.data, now()),
+        reading_form=form,
+    )
 
 
 @bp.post("/<int:campaign_id>/compose/who/mapping")
 @needs("composer")
 def mapping(campaign_id: int) -> ResponseReturnValue:
+    take_back_if_pressed(campaign_id)
     form = MappingForm()
     try:
-        campaign = drafts.get_draft(db.session(), campaign_id)
+        campaign = drafts.get_unlaunched(db.session(), campaign_id)
     except Conflict as error:
         return already_launched(campaign_id, error)
     form.offer(lists.list_of(db.session(), campaign_id).headers)
     if form.validate_on_submit():
-        return _change(campaign_id, lambda found: lists.change_mapping(found, form.mapping(), now()))
+        return _change(campaign_id, lambda found: lists.change_mapping(found, form.mapping(), now()), mapping_form=form)
     return render_template("compose/who.html", **_context(campaign, None, form)), 422
 
 
-def _change(campaign_id: int, change: Any) -> ResponseReturnValue:
+def _change(campaign_id: int, change: Any, **sent: FlaskForm) -> ResponseReturnValue:
     try:
         with writing() as session:
             contact_list = lists.lock_list(session, campaign_id)
             change(contact_list)
             list_id, waits = contact_list.id, contact_list.state == "waiting"
+    except AwaitsApproval as error:
+        return _awaits(campaign_id, error, **sent)
     except Conflict as error:
         return already_launched(campaign_id, error)
     if waits:
