@@ -106,6 +106,7 @@ class Settings:
         given_provider = read.web_address("PROVIDER_URL")
         is_sandbox = given_provider is None or read.yes_or_no("SANDBOX", False)
         token, username, password = read_provider_key(read, given_provider is not None, is_sandbox)
+        allow_private = read.yes_or_no("ALLOW_PRIVATE_ADDRESSES", is_sandbox)
         return cls(
             data_dir=data_dir,
             host=host,
@@ -127,7 +128,7 @@ class Settings:
             provider_username=username,
             provider_password=password,
             provider_503_is_unsent=read.yes_or_no("PROVIDER_503_IS_UNSENT", False),
-            allow_private_addresses=read.yes_or_no("ALLOW_PRIVATE_ADDRESSES", is_sandbox),
+            allow_private_addresses=allow_private,
             webhook_headers=tuple(read.header_names("WEBHOOK_HEADERS")),
             webhook_form=read.signature_form("WEBHOOK_FORM"),
             webhook_max_bytes=read.whole_number("WEBHOOK_MAX_BYTES", 2 * 1024 * 1024, 1024, 1024**3),
@@ -137,7 +138,7 @@ class Settings:
             api_requests_per_minute=read.whole_number("API_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
             provider_tenant=read.identifier("PROVIDER_TENANT"),
             mail=read_mail(read),
-            identity_provider=read_identity_provider(read),
+            identity_provider=read_identity_provider(read, allow_private),
         )
 
     @property
@@ -349,15 +350,24 @@ def read_mail(read: Reader) -> Mail | None:
     return Mail(host, port, security, username, password, sender)
 
 
-def read_identity_provider(read: Reader) -> IdentityProvider | None:
+def read_identity_provider(read: Reader, allow_plain: bool) -> IdentityProvider | None:
     issuer, client_id = read.web_address("OIDC_ISSUER"), read.text("OIDC_CLIENT_ID")
     if bool(issuer) != bool(client_id):
         raise BadSetting("OIDC_ISSUER and OIDC_CLIENT_ID belong together: one of them is missing.")
     if issuer is None or client_id is None:
         return None
+    if not is_safe_address(issuer, allow_plain):
+        raise BadSetting(f"OIDC_ISSUER must be an https address, not {issuer!r}.")
     name = (read.text("OIDC_NAME") or "single sign-on")[:60]
     role = read.one_of("OIDC_NEW_PEOPLE_ROLE", NEW_PEOPLE_ROLES)
     return IdentityProvider(issuer, client_id, read.secret("OIDC_CLIENT_SECRET"), name, role)
+
+
+def is_safe_address(address: str, allow_plain: bool) -> bool:
+    """May secrets travel there? Over TLS, on this machine, or, where it is wished, inside a network of one's own."""
+    parts = urlsplit(address)
+    is_local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "https" or (parts.scheme == "http" and (allow_plain or is_local))
 
 
 def read_secret_key(read: Reader, data_dir: Path, is_sqlite: bool) -> str:

@@ -156,6 +156,18 @@ BAD = [
         {"PROVIDER_USERNAME": "u"},
         "PROVIDER_USERNAME and PROVIDER_PASSWORD belong together: one of them is missing.",
     ),
+    (
+        {"OIDC_ISSUER": "https://id.example.com"},
+        "OIDC_ISSUER and OIDC_CLIENT_ID belong together: one of them is missing.",
+    ),
+    (
+        {**REAL, "OIDC_ISSUER": "http://id.example.com", "OIDC_CLIENT_ID": "callboard"},
+        "OIDC_ISSUER must be an https address, not 'http://id.example.com'.",
+    ),
+    (
+        {"OIDC_ISSUER": "https://id.example.com", "OIDC_CLIENT_ID": "callboard", "OIDC_NEW_PEOPLE_ROLE": "admin"},
+        "OIDC_NEW_PEOPLE_ROLE must be one of viewer, composer, launcher, not 'admin'.",
+    ),
 ]
 
 

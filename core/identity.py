@@ -1,0 +1,126 @@
+"""Whoever an identity provider vouches for: which person that is here, or becomes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.audit import CALLBOARD, Actor, note
+from core.errors import Conflict, DomainError
+from core.models import Person
+from core.people import LONGEST_EMAIL, find_person, lock_person, plain_email
+
+LONGEST_KEY = 500
+
+
+class NotLetIn(DomainError):
+    """The identity provider knows them; we do not, or not any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an identity provider says of somebody; "" where it says nothing."""
+
+    issuer: str
+    subject: str
+    email: str = ""
+    email_is_verified: bool = True
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """Who this is, for ever: a subject is one person at its issuer, while an e-mail address may change hands."""
+        return f"{self.issuer} {self.subject}"
+
+
+def person_of(session: Session, identity: Identity, new_people_role: str | None, address: str, now: datetime) -> Person:
+    """The active person that this is; linked at their first sign-in by the e-mail address, or added where that is wished.
+
+    `address` is where they come from, for the audit. Raises NotLetIn with the reason, and Conflict when two came at once.
+    """
+    if not identity.subject or len(identity.key) > LONGEST_KEY or not identity.key.isprintable():
+        raise NotLetIn("We were not told who you are. Ask whoever runs the single sign-on.")
+    person = session.scalar(select(Person).where(Person.oidc_subject == identity.key))
+    if person is None:
+        try:
+            with session.begin_nested():
+                person = _first_time(session, identity, new_people_role, address, now)
+        except IntegrityError:
+            raise Conflict("You signed in twice at the same moment. Try again.") from None
+    person = lock_person(session, person.id)
+    if not person.is_active:
+        raise NotLetIn("Your account is not active any more. Ask an admin.")
+    return person
+
+
+def _first_time(
+    session: Session, identity: Identity, new_people_role: str | None, address: str, now: datetime
+) -> Person:
+    email = plain_email(identity.email)
+    if "@" not in email or not email.isprintable() or len(identity.email.strip()) > LONGEST_EMAIL:
+        raise NotLetIn("We were not told your e-mail address, so we cannot know which account is yours.")
+    if not identity.email_is_verified:
+        raise NotLetIn(
+            f"The address {email} has not been verified. Verify it where you just signed in, then try again."
+        )
+    person = find_person(session, email)
+    if person is not None:
+        return _linked(session, person, identity, address, now)
+    if new_people_role is None:
+        raise NotLetIn(f"There is no account for {email} here. Ask an admin to add you.")
+    name = "".join(letter for letter in identity.name if letter.isprintable()).strip()[:255]
+    person = Person(email=email, name=name, role=new_people_role, created_at=now, oidc_subject=identity.key)
+    session.add(person)
+    session.flush()
+    summary = f"{email} was added as {new_people_role} at their first sign-in."
+    after = {"email": email, "role": new_people_role, "signs_in_at": identity.issuer}
+    note(session, CALLBOARD, "person.add", "person", person.id, now, summary=summary, after=after)
+    return person
+
+
+def _linked(session: Session, person: Person, identity: Identity, address: str, now: datetime) -> Person:
+    """Once and for good: an address that was given to somebody else later must not open the account of its first owner."""
+    if not person.is_active:
+        return person
+    free = update(Person).where(Person.id == person.id, Person.oidc_subject.is_(None))
+    linked = session.execute(free.values(oidc_subject=identity.key).execution_options(synchronize_session="fetch"))
+    if not linked.rowcount:  # type: ignore[attr-defined]
+        raise NotLetIn(f"The account of {person.email} belongs to another single sign-on account. Ask an admin.")
+    actor = Actor(person.name or person.email, person.id, address=address)
+    summary = f"{person.email} was linked to single sign-on."
+    after = {"signs_in_at": identity.issuer}
+    note(
+        session,
+        actor,
+        "person.link",
+        "person",
+        person.id,
+        now,
+        summary=summary,
+        before={"signs_in_at": None},
+        after=after,
+    )
+    return person
+
+
+def unlink(session: Session, person_id: int, actor: Actor, now: datetime) -> None:
+    """Forget which single sign-on account this is; the next sign-in with their e-mail address links anew."""
+    person = session.get_one(Person, person_id)
+    if person.oidc_subject is None:
+        return
+    before = {"signs_in_at": person.oidc_subject.partition(" ")[0]}
+    person.oidc_subject = None
+    summary = f"{person.email} is no longer linked to single sign-on."
+    note(
+        session,
+        actor,
+        "person.unlink",
+        "person",
+        person.id,
+        now,
+        summary=summary,
+        before=before,
+        after={"signs_in_at": None},
+    )
