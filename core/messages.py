@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.campaign_words import campaign_answer_with_contacts
+from core.campaign_words import campaign_answer_with_contacts, iso
 from core.database import Base
 from core.fold import age
 from core.models import Attempt, Campaign, Contact, Endpoint, Message
@@ -150,8 +150,8 @@ def _call_words(contact: Contact, attempts: Sequence[Attempt]) -> dict[str, Any]
         "context": contact.context,
         "state": contact.state,
         "reason": contact.reason,
-        "settled_at": _iso(contact.settled_at),
-        "again_at": _iso(contact.due_at),
+        "settled_at": iso(contact.settled_at),
+        "again_at": iso(contact.due_at),
         "attempts": [_attempt_words(attempt) for attempt in sorted(attempts, key=age)],
     }
 
@@ -160,13 +160,9 @@ def _attempt_words(attempt: Attempt) -> dict[str, Any]:
     return {
         "call_id": attempt.call_id or None,
         "status": attempt.status,
-        "started_at": _iso(attempt.started_at),
-        "ended_at": _iso(attempt.ended_at),
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
         "duration": attempt.duration,
         "recording_url": attempt.recording_url,
         "summary": attempt.summary,
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

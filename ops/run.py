@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 START_PATIENCE = 60.0
 SANDBOX_PORTS = 100
 # How many of each process run; what is not named here runs once.
-COUNTED = "submit"
+COUNTED = ("submit", "outgoing")
 
 
 def main() -> int:
@@ -92,10 +92,10 @@ def plan(settings: Settings, procfile: Path) -> tuple[Settings, dict[str, str], 
 
 
 def numbered(commands: dict[str, str], workers: int) -> dict[str, str]:
-    """As many submitting workers as the settings ask for, numbered where there are several."""
+    """As many of the workers that wait for others as the settings ask for, numbered where there are several."""
     result = {}
     for name, command in commands.items():
-        count = workers if name == COUNTED else 1
+        count = workers if name in COUNTED else 1
         for number in range(1, count + 1):
             result[name if count == 1 else f"{name}.{number}"] = command
     return result
