@@ -10,7 +10,7 @@ from blueprints.api.validation import Refused, complaint, read_create
 from blueprints.bodies import read_body
 from blueprints.database import db, writing
 from blueprints.rate_limits import add_headers, take_create
-from blueprints.runtime import now, redis_url, vault
+from blueprints.runtime import now, redis_url, settings, vault
 from blueprints.security import actor, needs_token
 from core.api_lists import visible_campaign
 from core.campaign_words import campaign_answer, campaign_answer_with_contacts
@@ -35,7 +35,7 @@ ID = re.compile(r"[0-9]{1,18}")
 def create() -> Response:
     program = actor()
     take_create(program.api_token_id)
-    asked, key, moment = read_create(body_of_request()), _key(), now()
+    asked, key, moment = read_create(body_of_request(), settings().allow_private_addresses), _key(), now()
     with writing() as session:
         created = create_campaign(session, asked, key, program, vault(), moment)
         campaign_id, answer = created.campaign.id, campaign_answer(session, created.campaign)

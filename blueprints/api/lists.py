@@ -66,7 +66,7 @@ def messages(campaign_id: str) -> Response:
     state, key, limit = query.choice("state", MESSAGE_STATES), query.key(listed), query.limit()
     query.done()
     endpoint = find_endpoint(session, campaign.id)
-    page = messages_page(session, endpoint.id, state, key, limit) if endpoint else Page[Message]((), None)
+    page = messages_page(session, endpoint.id, state, key, limit) if endpoint else Page((), None)
     return _answer(page, listed, map(_message, page.rows))
 
 

@@ -23,8 +23,8 @@ NAME: Schema = {
     "examples": ["Spring renewals"],
 }  # fmt: skip
 LINK: Schema = {
-    "type": ["string", "null"], "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[!-\[\]-~]+$",
-    "examples": ["https://crm.example.com/progress"],
+    "type": ["string", "null"], "examples": ["https://crm.example.com/progress"],
+    "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[1-9][0-9]{0,3})?([/?#][!-\[\]-~]*)?$",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from blueprints.api.moments import read_moment
 from core.creates import CreateRequest, CreateTarget
 from core.phone import LONGEST_CELL, Cleaned, clean
+from provider.wire import is_private
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 MOST_TARGETS = 100_000
@@ -63,8 +64,8 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], str]:
     return body, body_hash
 
 
-def read_create(raw: bytes) -> CreateRequest:
-    """The request in the body; Refused with every complaint, up to a hundred."""
+def read_create(raw: bytes, allow_private: bool = False) -> CreateRequest:
+    """The request in the body; Refused with every complaint, up to a hundred. `allow_private`: may our messages go into private networks?"""
     body, body_hash = read_object(raw)
     complaints: list[dict[str, Any]] = []
     read = Fields(body, ("body",), complaints)
@@ -77,7 +78,7 @@ def read_create(raw: bytes) -> CreateRequest:
         lines=read.whole_number("concurrent_calls", 1, 1, 10),
         provider_retries=retries if wants_retries else None,
         context=read.context("context"),
-        webhook_url=read.link("webhook_url"),
+        webhook_url=read.link("webhook_url", allow_private),
         webhook_secret=read.text("webhook_secret", None),
         notify_on_call_complete=read.flag("notify_on_call_complete"),
         body_hash=body_hash,
@@ -222,10 +223,12 @@ class Fields:
             self.complain(name, "datetime_parsing", "Input should be a date-time with an offset", error=str(problem))
         return None
 
-    def link(self, name: str) -> str | None:
+    def link(self, name: str, allow_private: bool) -> str | None:
         value = self.text(name, None)
         if value is not None and not _is_link(value):
             self.complain(name, "url_parsing", "Input should be a valid http or https URL")
+        elif value is not None and not allow_private and _names_private_address(value):
+            self.complain(name, "value_error", "URL points into a private network, where nothing is sent")
         return value
 
 
@@ -254,6 +257,15 @@ def _is_link(text: str) -> bool:
     except ValueError:
         return False
     return fine and text.isascii() and all(letter > " " and letter != "\\" for letter in text)
+
+
+def _names_private_address(link: str) -> bool:
+    """As far as the text tells; where a name leads is judged when something is sent there."""
+    host = urlsplit(link).hostname or ""
+    try:
+        return host == "localhost" or is_private(host)
+    except ValueError:
+        return False
 
 
 def _read_targets(read: Fields) -> tuple[CreateTarget, ...]:
