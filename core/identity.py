@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from core.accounts import LONGEST_NAME, add_person
 from core.audit import CALLBOARD, Actor, note
 from core.errors import Conflict, DomainError
 from core.models import Person
-from core.people import LONGEST_EMAIL, find_person, lock_person, plain_email
+from core.people import find_person, lock_person, plain_email
 
 LONGEST_KEY = 500
 
@@ -46,7 +47,7 @@ def person_of(session: Session, identity: Identity, new_people_role: str | None,
     if person is None:
         try:
             with session.begin_nested():
-                person = _first_time(session, identity, new_people_role, address, now)
+                person = _linked(session, _by_address(session, identity, new_people_role, now), identity, address, now)
         except IntegrityError:
             raise Conflict("You signed in twice at the same moment. Try again.") from None
     person = lock_person(session, person.id)
@@ -55,72 +56,44 @@ def person_of(session: Session, identity: Identity, new_people_role: str | None,
     return person
 
 
-def _first_time(
-    session: Session, identity: Identity, new_people_role: str | None, address: str, now: datetime
-) -> Person:
+def _by_address(session: Session, identity: Identity, new_people_role: str | None, now: datetime) -> Person:
     email = plain_email(identity.email)
-    if "@" not in email or not email.isprintable() or len(identity.email.strip()) > LONGEST_EMAIL:
+    if "@" not in email or not email.isprintable():
         raise NotLetIn("We were not told your e-mail address, so we cannot know which account is yours.")
     if not identity.email_is_verified:
-        raise NotLetIn(
-            f"The address {email} has not been verified. Verify it where you just signed in, then try again."
-        )
+        raise NotLetIn(f"The address {email} is not verified. Verify it where you just signed in, then try again.")
     person = find_person(session, email)
-    if person is not None:
-        return _linked(session, person, identity, address, now)
-    if new_people_role is None:
+    if person is None and new_people_role is None:
         raise NotLetIn(f"There is no account for {email} here. Ask an admin to add you.")
-    name = "".join(letter for letter in identity.name if letter.isprintable()).strip()[:255]
-    person = Person(email=email, name=name, role=new_people_role, created_at=now, oidc_subject=identity.key)
-    session.add(person)
-    session.flush()
-    summary = f"{email} was added as {new_people_role} at their first sign-in."
-    after = {"email": email, "role": new_people_role, "signs_in_at": identity.issuer}
-    note(session, CALLBOARD, "person.add", "person", person.id, now, summary=summary, after=after)
-    return person
+    return person or add_person(session, email, identity.name[:LONGEST_NAME], new_people_role or "", CALLBOARD, now)
 
 
 def _linked(session: Session, person: Person, identity: Identity, address: str, now: datetime) -> Person:
     """Once and for good: an address that was given to somebody else later must not open the account of its first owner."""
-    if not person.is_active:
-        return person
-    free = update(Person).where(Person.id == person.id, Person.oidc_subject.is_(None))
-    linked = session.execute(free.values(oidc_subject=identity.key).execution_options(synchronize_session="fetch"))
-    if not linked.rowcount:  # type: ignore[attr-defined]
+    person = lock_person(session, person.id)
+    if person.oidc_subject is not None:
         raise NotLetIn(f"The account of {person.email} belongs to another single sign-on account. Ask an admin.")
-    actor = Actor(person.name or person.email, person.id, address=address)
-    summary = f"{person.email} was linked to single sign-on."
-    after = {"signs_in_at": identity.issuer}
-    note(
-        session,
-        actor,
-        "person.link",
-        "person",
-        person.id,
-        now,
-        summary=summary,
-        before={"signs_in_at": None},
-        after=after,
-    )
+    if person.is_active:
+        person.oidc_subject = identity.key
+        actor = Actor(person.name or person.email, person.id, address=address)
+        _note(session, person, "person.link", actor, now, None, identity.issuer)
     return person
 
 
 def unlink(session: Session, person_id: int, actor: Actor, now: datetime) -> None:
-    """Forget which single sign-on account this is; the next sign-in with their e-mail address links anew."""
-    person = session.get_one(Person, person_id)
-    if person.oidc_subject is None:
-        return
-    before = {"signs_in_at": person.oidc_subject.partition(" ")[0]}
-    person.oidc_subject = None
-    summary = f"{person.email} is no longer linked to single sign-on."
+    """Forget which single sign-on account this is; the next sign-in with their e-mail address links anew. NotFound."""
+    person = lock_person(session, person_id)
+    if person.oidc_subject is not None:
+        issuer, _, _ = person.oidc_subject.partition(" ")
+        person.oidc_subject = None
+        _note(session, person, "person.unlink", actor, now, issuer, None)
+
+
+def _note(
+    session: Session, person: Person, act: str, actor: Actor, now: datetime, before: str | None, after: str | None
+) -> None:
+    summary = f"{person.email} is {'' if after else 'no longer '}linked to single sign-on."
     note(
-        session,
-        actor,
-        "person.unlink",
-        "person",
-        person.id,
-        now,
-        summary=summary,
-        before=before,
-        after={"signs_in_at": None},
-    )
+        session, actor, act, "person", person.id, now,
+        summary=summary, before={"signs_in_at": before}, after={"signs_in_at": after},
+    )  # fmt: skip

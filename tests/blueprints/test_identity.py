@@ -184,8 +184,8 @@ def test_who_is_not_let_in_is_told_why(client, ada, session, provider):
         return refusal(client, sign_in(client))
 
     assert "There is no account for grace@example.com here." in told(email="grace@example.com")
-    assert "has not been verified" in told(email_verified=False)
-    assert "has not been verified" in told(email_verified="false")
+    assert "is not verified" in told(email_verified=False)
+    assert "is not verified" in told(email_verified="false")
     assert "not told your e-mail address" in told(email="<script>")
     assert "not told who you are" in told(sub="\0")
     assert "not told who you are" in told(sub="x" * 500)
@@ -246,11 +246,11 @@ class TestNewPeople:
         return replace(ours, new_people_role="viewer")
 
     def test_they_are_added_with_the_role_that_the_setting_names(self, client, session, provider):
-        provider.claims = {"sub": "1", "email": "Grace@Example.com", "name": "Grace\0 Hopper" + "x" * 300}
+        provider.claims = {"sub": "1", "email": "Grace@Example.com", "name": "Grace\0Hopper" + "x" * 300}
         assert sign_in(client).location == "/"
         grace = session.scalars(select(Person)).one()
         assert (grace.email, grace.role, grace.password_hash) == ("grace@example.com", "viewer", None)
-        assert grace.name.startswith("Grace Hopper")
+        assert grace.name.startswith("Grace Hopperxxx")
         entry = session.scalars(select(AuditEntry).where(AuditEntry.act == "person.add")).one()
         assert entry.after["role"] == "viewer"
         assert client.get("/campaigns/").status_code == 200
