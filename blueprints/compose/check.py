@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from blueprints.compose import bp
 from blueprints.compose.forms import LaunchForm
 from blueprints.compose.frame import already_launched, checked, frame
+from blueprints.compose.test_call import context as test_call_context
 from blueprints.compose.uploads import remove
 from blueprints.database import db, writing
 from blueprints.forms import PlainForm
@@ -128,7 +129,7 @@ def _show(campaign: Campaign, form: LaunchForm, changed: list[tuple[str, str, st
     return render_template(
         "compose/check.html", form=form, changed=changed, plain_form=PlainForm(formdata=None),
         asks=needs_approval(db.session(), people), answered=approvals.newest_approval(db.session(), campaign.id),
-        first_request=_pretty(request_made), **context,
+        first_request=_pretty(request_made), test=test_call_context(campaign), **context,
     )  # fmt: skip
 
 
