@@ -82,14 +82,28 @@
     counter.toggleAttribute("data-full", left <= Math.min(20, input.maxLength / 10));
   };
 
+  // A button that names what was typed; its own words while nothing is.
+  const echo = (element) => {
+    element.dataset.otherwise ??= element.textContent;
+    say(element, document.getElementById(element.dataset.echoOf)?.value.trim().slice(0, 24) || element.dataset.otherwise);
+  };
+
   const wake = (root = document) => {
-    all(".js-copy[hidden], .js-theme[hidden], .drop-words[hidden]", root).forEach((element) => { element.hidden = false; });
+    all(".js-copy[hidden], .js-theme[hidden], .js-reveal[hidden], .drop-words[hidden]", root).forEach((element) => { element.hidden = false; });
     all("[data-counter-for]", root).forEach(count);
+    all("[data-echo-of]", root).forEach(echo);
     tick();
   };
 
   document.addEventListener("input", (event) => {
-    if (event.target.id) all(`[data-counter-for="${CSS.escape(event.target.id)}"]`).forEach(count);
+    if (!event.target.id) return;
+    all(`[data-counter-for="${CSS.escape(event.target.id)}"]`).forEach(count);
+    all(`[data-echo-of="${CSS.escape(event.target.id)}"]`).forEach(echo);
+  });
+
+  document.addEventListener("change", (event) => {
+    const fields = event.target.dataset?.reveals?.split(" ") ?? [];
+    fields.forEach((id) => { document.getElementById(id).type = event.target.checked ? "text" : "password"; });
   });
 
   // ── Clicks and keys ──
