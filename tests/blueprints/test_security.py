@@ -159,7 +159,7 @@ def test_over_tls_cookies_are_bound_to_the_host_and_to_tls(settings):
     app = create_app(replace(settings, public_url="https://calls.example.com"))
     client = Browser(app, use_cookies=True)
     answer = client.get("/sign-in", base_url="https://calls.example.com")
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     assert answer.headers["Set-Cookie"].startswith("__Host-callboard-form=")
     assert "Secure; HttpOnly; Path=/; SameSite=Lax" in answer.headers["Set-Cookie"]
     close_app(app)
