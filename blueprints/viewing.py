@@ -54,11 +54,16 @@ def shown_sentence(text: str, hidden: bool = False) -> str:
 
 
 def stream_guard() -> Callable[[], bool]:
-    """A question for later, when the request is long over: is its sign-in still good? Holds no database session between asks."""
+    """A question for later, when the request is long over: is its sign-in still good, and of somebody in the same role?
+
+    Holds no database session between asks.
+    """
     app, token = current_app._get_current_object(), request.cookies.get(cookie_name(), "")  # type: ignore[attr-defined]
+    person = current_person()
 
-    def still_signed_in() -> bool:
+    def still_the_same() -> bool:
         with app.app_context():
-            return sign_ins.find_sign_in(db.session(), token, now()) is not None
+            sign_in = sign_ins.find_sign_in(db.session(), token, now())
+            return sign_in is not None and person is not None and sign_in.person.role == person.role
 
-    return still_signed_in
+    return still_the_same
