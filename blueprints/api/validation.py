@@ -23,6 +23,7 @@ MOST_TARGETS = 100_000
 MOST_COMPLAINTS = 100
 # Contexts are stored, shown and sent on as JSON: deeper ones would overflow somebody's stack on the way.
 DEEPEST_CONTEXT = 50
+LONGEST_LINK = 2000
 # phonenumbers' name for "no country": only numbers with a country code are understood.
 NO_COUNTRY = "ZZ"
 # Checking 100 targets takes some milliseconds; then others served by this process get a turn.
@@ -65,7 +66,7 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], str]:
 
 
 def read_create(raw: bytes, allow_private: bool = False) -> CreateRequest:
-    """The request in the body; Refused with every complaint, up to a hundred. `allow_private`: may our messages go into private networks?"""
+    """The request in the body; Refused with every complaint, up to a hundred. `allow_private` is about `webhook_url`."""
     body, body_hash = read_object(raw)
     complaints: list[dict[str, Any]] = []
     read = Fields(body, ("body",), complaints)
@@ -256,7 +257,8 @@ def _is_link(text: str) -> bool:
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return fine and text.isascii() and all(letter > " " and letter != "\\" for letter in text)
+    plain = text.isascii() and all(letter > " " and letter != "\\" for letter in text)
+    return fine and plain and len(text) <= LONGEST_LINK
 
 
 def _names_private_address(link: str) -> bool:

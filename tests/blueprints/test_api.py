@@ -110,7 +110,10 @@ WRONG = [
     ("retry_attempts", -1, "greater_than_equal"), ("retry_attempts", 4, "less_than_equal"), ("context", [], "dict_type"),
     ("context", None, "dict_type"), ("context", {"a": TOO_DEEP}, "value_error"), ("context", {"a\0": 1}, "value_error"),
     ("webhook_url", "ftp://example.com", "url_parsing"), ("webhook_url", "https://", "url_parsing"),
-    ("webhook_url", "https://[", "url_parsing"), ("webhook_secret", 5, "string_type"), ("notify_on_call_complete", 1, "bool_type"),
+    ("webhook_url", "https://[", "url_parsing"), ("webhook_url", f"https://example.com/{'x' * 2000}", "url_parsing"),
+    ("webhook_url", "http://10.0.0.7/hook", "value_error"), ("webhook_url", "https://[::1]:8443/", "value_error"),
+    ("webhook_url", "http://localhost/", "value_error"),
+    ("webhook_secret", 5, "string_type"), ("notify_on_call_complete", 1, "bool_type"),
 ]  # fmt: skip
 
 
