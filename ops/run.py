@@ -29,6 +29,8 @@ COUNTED = ("submit", "outgoing")
 
 
 def main() -> int:
+    # Numbers, lists and keys lie in DATA_DIR: what we and our processes write there is for nobody else to read.
+    os.umask(0o077)
     settings = load_or_exit()
     try:
         run(settings, ROOT / "Procfile", prepare)

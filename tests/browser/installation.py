@@ -43,7 +43,7 @@ class Installation:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         environment = inherited | {
             "DATA_DIR": str(folder / "var"), "PORT": str(self.port), "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD,
-            "API_TOKEN": API_TOKEN, "SANDBOX_SPEED": speed, "LOG_LEVEL": "WARNING",
+            "API_TOKEN": API_TOKEN, "SANDBOX_SPEED": speed, "LOG_LEVEL": "DEBUG",
         }  # fmt: skip
         self.log = (folder / "run.log").open("wb")
         self.process = subprocess.Popen(
