@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from blueprints.passwords import hash_password
-from core.models import Agent, ApiToken, Campaign, ContactList, Person, Row
+from core.models import Agent, ApiToken, Campaign, ContactList, Endpoint, Person, Row
 from core.tokens import token_hash
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -51,6 +51,12 @@ def make_campaign(session: Session, **given: Any) -> Campaign:
     if "agent" not in given and "agent_id" not in given:
         given["agent"] = make_agent(session)
     return _added(session, Campaign(**{"name": "Spring renewals", "state_since": NOW, "created_at": NOW} | given))
+
+
+def make_endpoint(session: Session, campaign: Campaign, **given: Any) -> Endpoint:
+    """An address that wants to hear of everything of this campaign."""
+    given = {"url": "https://crm.example.com/hook", "events": ["campaign", "call"], "created_at": NOW} | given
+    return _added(session, Endpoint(campaign_id=campaign.id, **given))
 
 
 def make_list(session: Session, campaign: Campaign, size: int = 3, **given: Any) -> ContactList:
