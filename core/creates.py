@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from core.approvals import launch_or_ask, newest_approval
 from core.audit import Actor
 from core.database import breathe
-from core.errors import Conflict, Invalid, NotFound
+from core.errors import Conflict, Invalid
 from core.lists import BATCH, JudgedRow, store_rows
 from core.models import Agent, Campaign, ContactList, CreateKey, Endpoint
 from core.states import CampaignState, RowVerdict
@@ -188,11 +188,3 @@ def _judge(place: int, target: CreateTarget, seen: dict[str, int]) -> JudgedRow:
     if first != place:
         verdict, reason = RowVerdict.DUPLICATE, f"Twice in the request (first at target {first})."
     return JudgedRow(place, cells, verdict, reason[:255], target.number, target.caller_id)
-
-
-def launched_campaign(session: Session, campaign_id: int) -> Campaign:
-    """NotFound for drafts too: programs never see them."""
-    campaign = session.get(Campaign, campaign_id)
-    if campaign is None or campaign.state == CampaignState.DRAFT:
-        raise NotFound("There is no such campaign.")
-    return campaign
