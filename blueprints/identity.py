@@ -71,13 +71,13 @@ def begin() -> ResponseReturnValue:
 @open_door("whoever comes back from the identity provider is not signed in yet")
 def come_back() -> ResponseReturnValue:
     client, begun = _client(), session.pop(ON_THE_WAY, None)
+    if "error" in request.args:  # some providers leave the state out of it
+        return _back(CANCELLED, begun["next"] if begun else "")
     fits = begun and hmac.compare_digest(begun["state"].encode(), request.args.get("state", "").encode())
     if not fits or time.time() - begun["at"] > LONGEST_ABSENCE_SECONDS:
         return _back(NOT_BEGUN)
-    if "error" in request.args or not request.args.get("code"):
-        return _back(CANCELLED, begun["next"])
     try:
-        identity = client.finish(request.args["code"], _redirect_uri(), begun["nonce"], begun["code_verifier"])
+        identity = client.finish(request.args.get("code", ""), _redirect_uri(), begun["nonce"], begun["code_verifier"])
         token = _come_in(identity)
     except NotVerified as error:
         log.warning("identity provider: %s", error)
