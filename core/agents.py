@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core.audit import Actor, note
+from core.audit import Actor, changes, note
 from core.errors import Invalid, NotFound
 from core.models import Agent
 from core.requests import REF
@@ -77,11 +77,10 @@ def change_agent(
     before, plain = _facts(agent), plain_uuid(uuid)
     with _each_id_once(session, plain):
         agent.name, agent.uuid, agent.variables = name.strip(), plain, plain_variables(variables)
-    if _facts(agent) != before:
-        note(
-            session, actor, "agent.change", "agent", agent.id, now,
-            summary=f"Agent {agent.name} changed.", before=before, after=_facts(agent),
-        )  # fmt: skip
+    before, after = changes(before, _facts(agent))
+    if after:
+        words = f"Agent {agent.name} changed."
+        note(session, actor, "agent.change", "agent", agent.id, now, summary=words, before=before, after=after)
 
 
 def keep_agent(session: Session, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime) -> Agent:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -59,7 +59,8 @@ def create_draft(session: Session, actor: Actor, now: datetime, **values: Any) -
     session.add(campaign)
     session.flush()
     new_list(session, campaign, now)
-    note(session, actor, "campaign.create", "campaign", campaign.id, now, summary=f"{actor.name} began this draft.")
+    note(session, actor, "campaign.create", "campaign", campaign.id, now, summary=f"{actor.name} began this draft.",
+         after=_told(session, campaign, ("name", *values)))  # fmt: skip
     return campaign
 
 
@@ -108,7 +109,9 @@ def fingerprint(campaign: Campaign, step: str) -> str:
     return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
-def save_step(session: Session, campaign_id: int, step: str, values: Mapping[str, Any], seen: str) -> Campaign:
+def save_step(
+    session: Session, campaign_id: int, step: str, values: Mapping[str, Any], seen: str, actor: Actor, now: datetime
+) -> Campaign:
     """Write one step's fields. ChangedMeanwhile when the stored ones are neither what the form saw nor what it says now."""
     campaign = lock_campaign(session, campaign_id)
     require_draft(campaign)
@@ -117,11 +120,24 @@ def save_step(session: Session, campaign_id: int, step: str, values: Mapping[str
         return campaign
     if seen != fingerprint(campaign, step):
         raise ChangedMeanwhile([Change(name, LABELS[name], getattr(campaign, name)) for name in different])
+    before = _told(session, campaign, different)
     for name in different:
         setattr(campaign, name, values[name])
     campaign.version += 1
     session.flush()
+    words = f"{actor.name} changed {', '.join(LABELS[name] for name in different)}."
+    after = _told(session, campaign, different)
+    note(session, actor, "draft.change", "campaign", campaign_id, now, summary=words, before=before, after=after)
     return campaign
+
+
+def _told(session: Session, campaign: Campaign, names: Iterable[str]) -> dict[str, Any]:
+    """Fields as the audit log tells them: an agent by its name."""
+    told = {name: getattr(campaign, name) for name in names}
+    if "agent_id" in told:
+        agent = session.get(Agent, told.pop("agent_id") or 0)
+        told["agent"] = agent.name if agent else None
+    return told
 
 
 def begin_delete(session: Session, campaign_id: int) -> ContactList:
@@ -139,7 +155,7 @@ def delete_draft(session: Session, campaign_id: int, actor: Actor, now: datetime
     campaign = session.get_one(Campaign, campaign_id)
     stored_as = contact_list.stored_as
     note(session, actor, "campaign.delete", "campaign", campaign_id, now, summary=f"{actor.name} deleted a draft.",
-         before={"name": campaign.name})  # fmt: skip
+         before={"name": campaign.name, "people": callable_count(contact_list)})  # fmt: skip
     session.execute(delete(ContactList).where(ContactList.id == contact_list.id))
     forget_draft(session, campaign_id)
     session.execute(delete(Approval).where(Approval.campaign_id == campaign_id))

@@ -126,6 +126,7 @@ def feed(session: Session, campaign_id: int, most: int = 12) -> list[FeedLine]:
     entries = session.execute(
         select(AuditEntry.at, AuditEntry.summary)
         .where(AuditEntry.subject == "campaign", AuditEntry.subject_id == campaign_id, AuditEntry.summary != "")
+        .where(AuditEntry.act.not_like("draft.%"))  # how it was composed stands in the audit log
         .order_by(AuditEntry.id.desc())
         .limit(most)
     )

@@ -88,7 +88,7 @@ def save(
     if form.validate_on_submit():
         try:
             with writing() as session:
-                drafts.save_step(session, campaign_id, step, values(), form.seen.data or "")
+                drafts.save_step(session, campaign_id, step, values(), form.seen.data or "", actor(), now())
         except Invalid as error:
             form.complain(error)
         except drafts.ChangedMeanwhile as error:
@@ -96,11 +96,12 @@ def save(
         except AwaitsApproval:
             pass  # the page says so, and keeps what was typed
     campaign = drafts.get_unlaunched(db.session(), campaign_id)
-    wrong = bool(changes or form.errors or campaign.state == CampaignState.AWAITING_APPROVAL)
+    waits = campaign.state == CampaignState.AWAITING_APPROVAL
+    wrong = bool(changes or form.errors or waits)
     if request.htmx:
         return autosaved(campaign, step, form, changes), 422 if wrong else 200
     if wrong or adds_row:
-        return show(campaign, form, changes), 422 if wrong else 200
+        return show(campaign, form, changes), 409 if waits else 422 if wrong else 200
     return redirect(url_for(_destination(step), campaign_id=campaign_id), 303)
 
 

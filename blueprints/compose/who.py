@@ -16,10 +16,11 @@ from blueprints.compose.uploads import Stored, TooLarge, keep_file, keep_paste, 
 from blueprints.database import db, writing
 from blueprints.requests import whole_number
 from blueprints.runtime import now, redis_url
-from blueprints.security import needs, takes_uploads
+from blueprints.security import actor, needs, takes_uploads
 from core import drafts, lists
 from core.columns import column_letter
 from core.errors import AwaitsApproval, Conflict
+from core.list_edits import list_edit
 from core.models import Campaign, ContactList
 from core.states import RowVerdict
 from core.tables import csv_line
@@ -79,8 +80,7 @@ def _stored(form: WhoForm) -> Stored | None:
 
 def _take(campaign_id: int, form: WhoForm, stored: Stored) -> ResponseReturnValue:
     try:
-        with writing() as session:
-            contact_list = lists.lock_list(session, campaign_id)
+        with writing() as session, list_edit(session, campaign_id, "draft.upload", actor(), now()) as contact_list:
             old = lists.accept_file(
                 contact_list, source=stored.source, filename=stored.filename, stored_as=stored.name, size=stored.size,
                 country=form.country.data, now=now(),
@@ -124,6 +124,7 @@ def reading(campaign_id: int) -> ResponseReturnValue:
     form.sheet.choices = _reading_form(lists.list_of(db.session(), campaign_id)).sheet.choices
     return _change(
         campaign_id,
+        "draft.reading",
         lambda found: lists.change_reading(found, form.asked(), form.country.data, now()),
         reading_form=form,
     )
@@ -140,14 +141,18 @@ def mapping(campaign_id: int) -> ResponseReturnValue:
         return already_launched(campaign_id, error)
     form.offer(lists.list_of(db.session(), campaign_id).headers)
     if form.validate_on_submit():
-        return _change(campaign_id, lambda found: lists.change_mapping(found, form.mapping(), now()), mapping_form=form)
+        return _change(
+            campaign_id,
+            "draft.mapping",
+            lambda found: lists.change_mapping(found, form.mapping(), now()),
+            mapping_form=form,
+        )
     return render_template("compose/who.html", **_context(campaign, None, form)), 422
 
 
-def _change(campaign_id: int, change: Any, **sent: FlaskForm) -> ResponseReturnValue:
+def _change(campaign_id: int, act: str, change: Any, **sent: FlaskForm) -> ResponseReturnValue:
     try:
-        with writing() as session:
-            contact_list = lists.lock_list(session, campaign_id)
+        with writing() as session, list_edit(session, campaign_id, act, actor(), now()) as contact_list:
             change(contact_list)
             list_id, waits = contact_list.id, contact_list.state == "waiting"
     except AwaitsApproval as error:

@@ -36,36 +36,36 @@ def test_a_new_draft_has_a_name_an_empty_list_and_an_entry_in_the_audit(session,
     assert default_name(datetime(2026, 11, 23, tzinfo=UTC)) == "Campaign of 23 Nov"
 
 
-def test_a_step_is_saved_and_the_version_grows_only_when_something_changed(session):
+def test_a_step_is_saved_and_the_version_grows_only_when_something_changed(session, now):
     campaign = make_campaign(session)
     seen = fingerprint(campaign, "when")
-    assert save_step(session, campaign.id, "when", {"lines": 7}, seen).version == 2
-    assert save_step(session, campaign.id, "when", {"lines": 7}, seen).version == 2
+    assert save_step(session, campaign.id, "when", {"lines": 7}, seen, ADA, now).version == 2
+    assert save_step(session, campaign.id, "when", {"lines": 7}, seen, ADA, now).version == 2
 
 
-def test_a_step_that_another_tab_saved_is_not_overwritten(session):
+def test_a_step_that_another_tab_saved_is_not_overwritten(session, now):
     campaign = make_campaign(session)
     seen = fingerprint(campaign, "when")
-    save_step(session, campaign.id, "when", {"lines": 7}, seen)
+    save_step(session, campaign.id, "when", {"lines": 7}, seen, ADA, now)
     with pytest.raises(ChangedMeanwhile) as told:
-        save_step(session, campaign.id, "when", {"lines": 3}, seen)
+        save_step(session, campaign.id, "when", {"lines": 3}, seen, ADA, now)
     assert [(change.label, change.stored) for change in told.value.changes] == [("Calls at a time", 7)]
     assert campaign.lines == 7
 
 
-def test_a_save_of_another_step_is_no_conflict(session):
+def test_a_save_of_another_step_is_no_conflict(session, now):
     campaign = make_campaign(session)
     seen = fingerprint(campaign, "when")
-    save_step(session, campaign.id, "what", {"name": "Other"}, fingerprint(campaign, "what"))
-    assert save_step(session, campaign.id, "when", {"lines": 3}, seen).lines == 3
+    save_step(session, campaign.id, "what", {"name": "Other"}, fingerprint(campaign, "what"), ADA, now)
+    assert save_step(session, campaign.id, "when", {"lines": 3}, seen, ADA, now).lines == 3
 
 
-def test_a_launched_campaign_is_no_draft_any_more(session):
+def test_a_launched_campaign_is_no_draft_any_more(session, now):
     campaign = make_campaign(session, state="running", launched_by="Grace")
     with pytest.raises(Conflict, match="already launched by Grace"):
         get_draft(session, campaign.id)
     with pytest.raises(Conflict):
-        save_step(session, campaign.id, "what", {"name": "x"}, "")
+        save_step(session, campaign.id, "what", {"name": "x"}, "", ADA, now)
     with pytest.raises(NotFound):
         get_draft(session, 999)
 

@@ -1,0 +1,40 @@
+"""A draft's list is changed by a person: under its lock, and with an entry of what it was before and after."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.audit import Actor, changes, note
+from core.lists import lock_list
+from core.models import ContactList
+
+_WORDS = {
+    "draft.upload": "gave the draft another list",
+    "draft.reading": "changed how the list is read",
+    "draft.mapping": "changed which column is what",
+}
+
+
+@contextmanager
+def list_edit(session: Session, campaign_id: int, act: str, actor: Actor, now: datetime) -> Iterator[ContactList]:
+    """The locked list, to be changed in the block. `act` is draft.upload, draft.reading or draft.mapping."""
+    contact_list = lock_list(session, campaign_id)
+    known = _facts(contact_list)
+    yield contact_list
+    before, after = changes(known, _facts(contact_list))
+    if before or act == "draft.upload":
+        words = f"{actor.name} {_WORDS[act]}."
+        note(session, actor, act, "campaign", campaign_id, now, summary=words, before=before, after=after)
+
+
+def _facts(contact_list: ContactList) -> dict[str, Any]:
+    """What people decide about a list. A column is named by its heading; what is in the rows is nobody's act."""
+    reading = contact_list.reading.get("asked") or contact_list.reading.get("used") or {}
+    return {
+        "source": contact_list.source, "file": contact_list.filename, "bytes": contact_list.size_bytes,
+        "country": contact_list.country, "reading": {name: value for name, value in reading.items() if name != "sheets"},
+        "columns": contact_list.mapping,
+    }  # fmt: skip
