@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectField, StringField
+from wtforms import IntegerField, SelectField, TelField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from blueprints.compose import bp
@@ -19,12 +19,13 @@ from core.errors import Conflict, Invalid
 from core.lists import list_of
 from core.models import Campaign
 from core.phone import LONGEST_CELL
+from core.shown_numbers import grouped
 from core.test_calls import Placed, newest_test_call, phone_of, place_test_call
 from jobs.queue import TICK, announce, ring
 
 
 class CallForm(FlaskForm):
-    phone = StringField(
+    phone = TelField(
         "Your phone",
         [InputRequired("Type the number to call."), Length(max=LONGEST_CELL, message="This is too long for a number.")],
         filters=[trimmed],
@@ -106,7 +107,7 @@ def context(campaign: Campaign, form: CallForm | None = None, words: str = "") -
 def _form(campaign: Campaign, filled: bool = False) -> CallForm:
     """With the rows to choose from; a draft without a list has no such fields."""
     person = current_person()
-    known = {"phone": phone_of(db.session(), person.id) if person else ""}
+    known = {"phone": grouped(phone_of(db.session(), person.id)) if person else ""}
     form = CallForm(**({} if filled else {"formdata": None, "data": known}))
     samples = preview.samples(db.session(), campaign, list_of(db.session(), campaign.id))
     if samples:

@@ -51,8 +51,8 @@ def test_without_a_script_it_leads_to_a_page_to_look_again_at(launcher, draft, s
     page = launcher.get(address(draft)).text
     assert "Look again" in page
     assert "Back to the check" in page
-    assert "+14155552671" in page
-    assert 'value="+14155552671"' not in page  # no form while it is under way
+    assert "+1 415-555-2671" in page
+    assert 'value="+1 415-555-2671"' not in page  # no form while it is under way
     assert len(placed(session, draft)) == 1
 
 
@@ -63,14 +63,20 @@ def test_the_fragment_asks_for_itself_until_the_call_is_over_then_shows_the_resu
     (test,) = placed(session, draft)
     moment = test.launched_at
     wave = accepted(session, test, moment)
-    assert "your phone rings in a moment" in launcher.get(address(draft), headers=HTMX).text
+    assert "The provider has it." in launcher.get(address(draft), headers=HTMX).text
     report(session, wave, 2671, AttemptStatus.DIALLING, moment)
-    assert "Your phone should be ringing" in launcher.get(address(draft), headers=HTMX).text
+    assert "The sandbox plays the call" in launcher.get(address(draft), headers=HTMX).text
     report(session, wave, 2671, AttemptStatus.ANSWERED, moment, duration=42.4, summary="Said <i>yes</i>.")
     tick(session, test, moment)
     page = launcher.get(address(draft), headers=HTMX).text
     assert "hx-trigger" not in page
-    for shown in ("Answered", "42 s", "Said &lt;i&gt;yes&lt;/i&gt;.", f"/campaigns/{test.id}", 'value="+14155552671"'):
+    for shown in (
+        "Answered",
+        "42 s",
+        "Said &lt;i&gt;yes&lt;/i&gt;.",
+        f"/campaigns/{test.id}",
+        'value="+1 415-555-2671"',
+    ):
         assert shown in page
 
 
