@@ -1,6 +1,6 @@
 """Things with sane defaults, added to a session and flushed; say only what the test is about."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import count
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from blueprints.passwords import hash_password
-from core.models import Agent, ApiToken, Campaign, ContactList, Endpoint, Person, Row
+from core.models import Agent, ApiToken, Campaign, ContactList, Endpoint, Message, Person, Row
 from core.tokens import token_hash
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -57,6 +57,14 @@ def make_endpoint(session: Session, campaign: Campaign, **given: Any) -> Endpoin
     """An address that wants to hear of everything of this campaign."""
     given = {"url": "https://crm.example.com/hook", "events": ["campaign", "call"], "created_at": NOW} | given
     return _added(session, Endpoint(campaign_id=campaign.id, **given))
+
+
+def make_message(session: Session, endpoint: Endpoint, **given: Any) -> Message:
+    """Something to tell, due now."""
+    place = next(numbers)
+    given = {"uid": f"msg_{place}", "key": f"thing:{place}", "event": "campaign.progress", "body": '{"type": "campaign.progress"}',
+             "created_at": NOW, "next_at": NOW, "give_up_at": NOW + timedelta(days=1)} | given  # fmt: skip
+    return _added(session, Message(endpoint_id=endpoint.id, **given))
 
 
 def make_list(session: Session, campaign: Campaign, size: int = 3, **given: Any) -> ContactList:
