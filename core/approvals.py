@@ -17,11 +17,11 @@ from core.audit import CALLBOARD, Actor, note
 from core.drafts import WHAT, WHEN, callable_count
 from core.errors import Conflict, Invalid, NotFound
 from core.installation import needs_approval
-from core.launch import contacts_of, launch, launchable_list, lock_campaign, start_calling
+from core.launch import launch, launchable_list, lock_campaign, rows_with_numbers, start_calling
 from core.lists import list_of
 from core.models import ApiToken, Approval, Campaign, ContactList
 from core.moves import move_campaign
-from core.states import CampaignState, ContactState
+from core.states import CALLABLE_VERDICTS, CampaignState
 
 LONGEST_WORDS = 1000
 CHANGED = (
@@ -53,10 +53,10 @@ def substance_of(session: Session, campaign_id: int) -> Substance:
     session.refresh(contact_list)
     digest = sha256(_plain(_settings(campaign, contact_list)))
     size = excluded = 0
-    for contacts in contacts_of(session, campaign_id, contact_list):
-        digest.update(_plain(contacts))
-        size += len(contacts)
-        excluded += sum(contact["state"] == ContactState.EXCLUDED for contact in contacts)
+    for rows in rows_with_numbers(session, contact_list):
+        digest.update(_plain([tuple(row) for row in rows]))
+        size += len(rows)
+        excluded += sum(row.verdict not in CALLABLE_VERDICTS for row in rows)
     return Substance(digest.hexdigest(), size, excluded)
 
 

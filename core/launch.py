@@ -1,6 +1,6 @@
 """Launch: in one transaction the draft's callable rows become contacts, and the campaign moves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -136,16 +136,17 @@ def waits_for_start(campaign: Campaign) -> str:
 def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactList) -> tuple[int, int]:
     """Insert a contact for each row with a number, in the list's order; returns (how many, how many of them excluded)."""
     made = excluded = 0
-    for contacts in contacts_of(session, campaign.id, contact_list):
+    for rows in rows_with_numbers(session, contact_list):
+        contacts = [_contact(campaign.id, made + place, row, contact_list.mapping) for place, row in enumerate(rows)]
         session.execute(insert(Contact), contacts)
         made += len(contacts)
         excluded += sum(contact["state"] == ContactState.EXCLUDED for contact in contacts)
     return made, excluded
 
 
-def contacts_of(session: Session, campaign_id: int, contact_list: ContactList) -> Iterator[list[dict[str, Any]]]:
-    """The columns of everybody whom a launch of this list makes a contact of, a batch at a time."""
-    made = after = 0
+def rows_with_numbers(session: Session, contact_list: ContactList) -> Iterator[Sequence[Any]]:
+    """Whatever a launch makes contacts of, in the list's order, a batch at a time."""
+    after = 0
     while True:
         rows = session.execute(
             select(Row.row_number, Row.number, Row.caller_id, Row.time_zone, Row.cells, Row.verdict, Row.reason)
@@ -156,9 +157,9 @@ def contacts_of(session: Session, campaign_id: int, contact_list: ContactList) -
         ).all()
         if not rows:
             return
-        yield [_contact(campaign_id, made + place, row, contact_list.mapping) for place, row in enumerate(rows)]
+        yield rows
         breathe()
-        made, after = made + len(rows), rows[-1].row_number
+        after = rows[-1].row_number
 
 
 def _contact(campaign_id: int, position: int, row: Any, mapping: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""What an admin decides for the whole installation."""
+
+from sqlalchemy import select
+
+from core.installation import APPROVAL_ABOVE, value_of
+from core.models import AuditEntry
+
+
+def test_an_admin_decides_above_how_many_people_a_second_person_is_asked(sign_in_as, session):
+    admin = sign_in_as("admin")
+    assert admin.post("/settings", data={"approval_above": " 500 "}).location == "/settings"
+    page = admin.get("/settings").text
+    assert "The settings are saved." in page
+    assert 'value="500"' in page
+    assert value_of(session, APPROVAL_ABOVE) == 500
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.act == "settings.change")).one()
+    assert (entry.before, entry.after) == ({"approval_above": None}, {"approval_above": 500})
+
+
+def test_rubbish_and_absence_change_nothing_and_emptiness_does(sign_in_as, session):
+    admin = sign_in_as("admin")
+    admin.post("/settings", data={"approval_above": "7"})
+    for typed in ("-1", "many", "1000001", "9" * 5000, "=1+1", "1\x002x"):
+        answer = admin.post("/settings", data={"approval_above": typed})
+        assert answer.status_code == 422
+        assert "A whole number between 0 and 1,000,000, or nothing." in answer.text
+    admin.post("/settings", data={})
+    assert value_of(session, APPROVAL_ABOVE) == 7
+    admin.post("/settings", data={"approval_above": ""})
+    session.rollback()
+    assert value_of(session, APPROVAL_ABOVE) is None
