@@ -6,9 +6,12 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TOOLS := $(VENV)/tools
+# Nothing is installed that is not, byte for byte, what `make pins` saw.
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+PINS := --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-package colorama
 
-.PHONY: help run test lint format upgrade backup restore vendor screenshot bench-receive clean
+.PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive clean
 
 help: ## show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -38,6 +41,13 @@ backup: $(VENV)/ready-to-run ## back up database, lists and key while everything
 restore: $(VENV)/ready-to-run ## put the backup FILE=… back; OVERWRITE=1 where a database is already
 	@$(BIN)/python -m ops.restore "$(FILE)" "$(OVERWRITE)"
 
+audit: $(VENV)/ready-to-run $(TOOLS)/ready ## look every requirement up in the database of known vulnerabilities
+	@$(BIN)/python -m ops.audit $(TOOLS)/bin/pip-audit
+
+pins: $(TOOLS)/ready ## write requirements*.txt anew from requirements*.in; ARGS=--upgrade moves what those need
+	@for name in requirements requirements-dev requirements-postgresql requirements-tools; do \
+		$(TOOLS)/bin/uv pip compile $(PINS) $(ARGS) --custom-compile-command "make pins" $$name.in -o $$name.txt || exit 1; done
+
 vendor: $(VENV)/ready-to-run ## fetch the pinned front-end packages into static/vendor
 	@$(BIN)/python -m ops.vendor
 
@@ -61,9 +71,14 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/ready-to-run: requirements.txt | $(BIN)/python
-	@$(PIP) -r requirements.txt
+	@$(BIN)/python $(PIP) -r requirements.txt
 	@touch $@
 
 $(VENV)/ready-to-test: requirements-dev.txt $(VENV)/ready-to-run
-	@$(PIP) -r requirements-dev.txt
+	@$(BIN)/python $(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(TOOLS)/ready: requirements-tools.txt | $(BIN)/python
+	@$(BIN)/python -m venv $(TOOLS)
+	@$(TOOLS)/bin/python $(PIP) -r requirements-tools.txt
 	@touch $@

@@ -55,7 +55,7 @@ def main() -> None:
 
 def pip_install(requirements: str) -> bool:
     say(f"Installing what {requirements} lists.")
-    quiet = ["--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+    quiet = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     return succeeds([sys.executable, "-m", "pip", "install", *quiet, "-r", str(ROOT / requirements)])
 
 
