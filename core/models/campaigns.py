@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import Connection, ForeignKey, Index, String, Text, UniqueConstraint, event, func, select
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
 from core.database import Base, BigId
+from core.models.people import AuditEntry
 from core.models.places import Agent
 
 
@@ -65,6 +66,20 @@ class Campaign(Base):
     test_of_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
 
     agent: Mapped[Agent | None] = relationship(lazy="joined")
+
+
+@event.listens_for(Campaign, "before_insert")
+def _number_never_used(_mapper: Mapper[Campaign], connection: Connection, campaign: Campaign) -> None:
+    """SQLite gives the number of a deleted draft to the next campaign, and with it the draft's entries in the audit log."""
+    if connection.dialect.name == "sqlite" and not campaign.id:
+        told = select(func.max(AuditEntry.subject_id)).where(AuditEntry.subject == "campaign")
+        used = [
+            connection.scalar(told),
+            connection.scalar(select(func.max(Campaign.id))),
+            connection.info.get("campaign"),
+        ]
+        # Of several added at once none is in the table yet, so the connection remembers too.
+        campaign.id = connection.info["campaign"] = 1 + max(number or 0 for number in used)
 
 
 class Approval(Base):

@@ -4,8 +4,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from core.audit import Actor, note
-from core.models import AuditEntry
+from core.audit import LONGEST_VALUE, Actor, changes, note
+from core.drafts import create_draft, delete_draft, fingerprint, save_step
+from core.list_edits import list_edit
+from core.lists import accept_file, change_mapping
+from core.models import AuditEntry, Campaign
+from tests.factories import make_agent, make_campaign, make_list
 
 ADA = Actor("Ada")
 
@@ -27,3 +31,69 @@ def test_the_database_itself_refuses_to_change_or_remove_an_entry(session, now, 
         session.execute(text(statement))
     session.rollback()
     assert session.query(AuditEntry.actor).all() == [("Ada",)]
+
+
+def test_a_new_campaign_does_not_inherit_the_entries_of_a_deleted_draft(session, now):
+    deleted = create_draft(session, ADA, now)
+    number = deleted.id
+    delete_draft(session, number, ADA, now)
+    session.expunge_all()
+    several = [Campaign(name=name, state_since=now, created_at=now) for name in "ab"]
+    session.add_all(several)
+    session.flush()
+    assert sorted(campaign.id for campaign in several) == [number + 1, number + 2]
+
+
+def entries(session):
+    return (
+        session.query(AuditEntry.act, AuditEntry.summary, AuditEntry.before, AuditEntry.after)
+        .order_by(AuditEntry.id)
+        .all()
+    )
+
+
+def test_changes_are_the_fields_that_differ():
+    assert changes({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 3, "d": 4}) == (
+        {"b": 2, "c": 3, "d": None}, {"b": 3, "c": None, "d": 4}
+    )  # fmt: skip
+    assert changes({"a": [1]}, {"a": [1]}) == ({}, {})
+
+
+def test_a_long_value_stands_in_an_entry_with_its_beginning_only(session, now):
+    values = {"note": "x" * 501, "context": {"k": "y" * 500}, "lines": 4, "start_at": now, "names": ["a"], "none": None}
+    note(session, Actor("A" * 300, address="1" * 99), "campaign.create", "campaign", 1, now, after=values)
+    session.flush()
+    entry = session.query(AuditEntry).one()
+    assert (len(entry.actor), len(entry.address)) == (255, 64)
+    assert (entry.after["note"], len(entry.after["context"])) == ("x" * 499 + "…", LONGEST_VALUE)
+    rest = {name: entry.after[name] for name in ("lines", "start_at", "names", "none")}
+    assert rest == {"lines": 4, "start_at": "2026-03-02T12:00:00+00:00", "names": ["a"], "none": None}
+
+
+def test_a_saved_step_tells_only_what_changed_and_an_agent_by_its_name(session, now):
+    campaign = make_campaign(session, name="Old", note="n")
+    agent = make_agent(session, name="Reminders")
+    values = {"name": "New", "note": "n", "agent_id": agent.id}
+    save_step(session, campaign.id, "what", values, fingerprint(campaign, "what"), ADA, now)
+    save_step(session, campaign.id, "what", values, fingerprint(campaign, "what"), ADA, now)
+    assert entries(session) == [
+        ("draft.change", "Ada changed Name, Agent.", {"name": "Old", "agent": "Renewals"}, {"name": "New", "agent": "Reminders"})
+    ]  # fmt: skip
+
+
+def test_what_people_decide_about_a_list_is_told_and_none_of_its_rows(session, now):
+    campaign = make_campaign(session)
+    make_list(session, campaign)
+    with list_edit(session, campaign.id, "draft.upload", ADA, now) as found:
+        accept_file(found, source="file", filename="a.csv", stored_as="secret", size=9, country="US", now=now)
+    for _ in range(2):
+        with list_edit(session, campaign.id, "draft.mapping", ADA, now) as found:
+            change_mapping(found, {"number": 1}, now)
+    upload, mapping = entries(session)
+    assert (upload.after["file"], upload.after["bytes"], "secret" in str(upload)) == ("a.csv", 9, False)
+    assert mapping == (
+        "draft.mapping",
+        "Ada changed which column is what.",
+        {"columns": {}},
+        {"columns": {"number": 1}},
+    )
