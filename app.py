@@ -24,6 +24,7 @@ from blueprints import (
     history,
     identity,
     inbox,
+    links,
     live,
     messages,
     page_frame,
@@ -40,8 +41,8 @@ from blueprints import (
 from config import Settings
 
 BLUEPRINTS = (
-    auth.bp, identity.bp, account.bp, campaigns.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp, inbox.bp,
-    people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp, webhooks.bp, api.bp, health.bp,
+    auth.bp, identity.bp, links.bp, account.bp, campaigns.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp,
+    inbox.bp, people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp, webhooks.bp, api.bp, health.bp,
 )  # fmt: skip
 # Their callers prove who they are in each request, not by a cookie that another site could make a browser send.
 WITHOUT_CSRF: tuple[str, ...] = ("webhooks", "api")

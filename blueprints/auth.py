@@ -9,11 +9,12 @@ from wtforms.validators import InputRequired, Length
 from blueprints import passwords
 from blueprints.database import writing
 from blueprints.requests import local_path
-from blueprints.runtime import now, settings
+from blueprints.runtime import now, redis_url, settings
 from blueprints.security import actor, cookie_name, current_person, needs, open_door
-from core import password_rules, sign_ins
+from core import links, password_rules, sign_ins
 from core.people import LONGEST_EMAIL, find_person, lock_person
 from core.sign_ins import TooManyTries
+from jobs.queue import MAIL, ring
 
 bp = Blueprint("auth", __name__)
 
@@ -33,6 +34,13 @@ class SignInForm(FlaskForm):
         ],
     )
     next = HiddenField()
+
+
+class ForgottenForm(FlaskForm):
+    email = EmailField(
+        "E-mail address",
+        [InputRequired("Enter your e-mail address."), Length(max=LONGEST_EMAIL, message="This address is too long.")],
+    )
 
 
 @bp.get("/")
@@ -84,6 +92,38 @@ def _try(email: str, password: str) -> str | None:
         )
 
 
+@bp.get("/forgotten-password")
+@open_door("whoever has forgotten the password cannot sign in")
+def forgotten() -> ResponseReturnValue:
+    return _forgotten_page(ForgottenForm(formdata=None))
+
+
+@bp.post("/forgotten-password")
+@open_door("whoever has forgotten the password cannot sign in")
+def ask_for_link() -> ResponseReturnValue:
+    form = ForgottenForm()
+    if settings().mail is None or not form.validate():
+        return _forgotten_page(form), 422
+    try:
+        ring(redis_url(), MAIL, _ask_for_link(form.email.data))
+    except TooManyTries as refusal:
+        form.email.errors = ["Too many links were asked for. Try again in a quarter of an hour."]
+        return _forgotten_page(form), 429, {"Retry-After": str(refusal.retry_after)}
+    flash("If there is an account with this address, a link is on its way to it. It lasts 24 hours.", "success")
+    return redirect(url_for("auth.sign_in"), 303)
+
+
+def _ask_for_link(email: str) -> int:
+    """The id of the link to be mailed, else 0, for which the bell is rung all the same: no answer tells whether there is an
+    account. Counted like wrong passwords, but apart from them: whoever used those up needs the link most."""
+    with writing() as db_session:
+        address = request.remote_addr or ""
+        sign_ins.begin_try(db_session, f"link for {email}", address, now())
+        person = find_person(db_session, email)
+        link = links.ask_for_link(db_session, person.id, address, now()) if person else None
+        return link.id if link else 0
+
+
 @bp.post("/sign-out")
 @needs("viewer")
 def sign_out() -> ResponseReturnValue:
@@ -100,6 +140,10 @@ def sign_out_everywhere() -> ResponseReturnValue:
     with writing() as db_session:
         sign_ins.sign_out_everywhere(db_session, who.person_id, who, now())
     return _signed_out("You are signed out on every device.")
+
+
+def _forgotten_page(form: ForgottenForm) -> str:
+    return render_template("auth/forgotten.html", form=form, by_mail=settings().mail is not None)
 
 
 def _page(form: SignInForm) -> str:
@@ -120,4 +164,6 @@ def _signed_out(words: str) -> Response:
     flash(words, "success")
     response = redirect(url_for("auth.sign_in"), 303)
     response.delete_cookie(cookie_name(), secure=settings().secure_cookies, httponly=True, samesite="Lax")
+    # No page is stored, but browsers may keep one in memory for their "back" button.
+    response.headers["Clear-Site-Data"] = '"cache"'
     return response

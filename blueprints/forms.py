@@ -1,8 +1,10 @@
 """Forms that more than one door uses, or that are too small for a file of their own."""
 
 from flask_wtf import FlaskForm
-from wtforms import IntegerField
-from wtforms.validators import InputRequired
+from wtforms import IntegerField, PasswordField
+from wtforms.validators import EqualTo, InputRequired
+
+from core.password_rules import SHORTEST
 
 
 def trimmed(text: str | None) -> str:
@@ -12,6 +14,21 @@ def trimmed(text: str | None) -> str:
 
 class PlainForm(FlaskForm):
     """A button: nothing but the token that proves the click came from our page."""
+
+
+class NewPasswordForm(FlaskForm):
+    password = PasswordField(
+        "New password",
+        [InputRequired("Enter a new password.")],
+        description=f"At least {SHORTEST} characters, of any kind. A few words in a row are easy to remember.",
+    )
+    again = PasswordField(
+        "The new password again",
+        [
+            InputRequired("Enter the new password a second time."),
+            EqualTo("password", "The two passwords are not the same."),
+        ],
+    )
 
 
 class SendAgainForm(FlaskForm):

@@ -38,6 +38,13 @@ def get_person(session: Session, person_id: int) -> Person:
     return person
 
 
+def account_state(person: Person) -> str:
+    """deactivated, active, or invited: somebody who has no way to sign in yet."""
+    if not person.is_active:
+        return "deactivated"
+    return "active" if _can_come_in(person) else "invited"
+
+
 def add_person(session: Session, email: str, name: str, role: str, actor: Actor, now: datetime) -> Person:
     """Somebody new, who may come in once they have set a password. Invalid names the field that is wrong."""
     person = Person(email=_checked_email(email), name=_checked_name(name), role=_checked_role(role), created_at=now)

@@ -47,7 +47,7 @@ def tick_all() -> None:
             _ring_outgoing(session)
             if settings().mail:
                 for link_id in unmailed_links(session, now()):
-                    ring(settings().redis_url, MAIL, link_id)
+                    ring_once(settings().redis_url, MAIL, link_id)
         finally:
             with writing(session):
                 session.execute(update(Lease).where(Lease.name == TICK, Lease.holder == holder).values(until=now()))
