@@ -33,7 +33,7 @@ class TokenForm(FlaskForm):
     scopes = SelectMultipleField(
         "What it permits",
         [InputRequired("Choose what the token permits.")],
-        choices=list(PERMITS.items()),
+        choices=PERMITS,
         default=["read"],
         option_widget=CheckboxInput(),
     )
