@@ -34,7 +34,7 @@ def places(callboard, browser, signed_in) -> list[str]:
     return [
         "/campaigns/", "/campaigns/?show=drafts", "/campaigns/?q=nothing", live, f"{live}?state=declined", f"{live}/waves/1",
         person, "/inbox/", "/inbox/?verdict=stale", delivery, "/agents/", "/agents/new", f"{draft}/what", f"{draft}/who",
-        f"{draft}/when", f"{draft}/check", "/nowhere",
+        f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/nowhere",
     ]  # fmt: skip
 
 
