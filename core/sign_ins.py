@@ -53,18 +53,23 @@ def begin_try(session: Session, email: str, address: str, now: datetime) -> Try:
     not closed by what others try there on other accounts either, as behind one router, or a proxy that we were not told of.
     """
     email, network = plain_email(email), network_of(address)
+    _refuse_too_many(session, email, network, now)  # a flood is turned away without waiting for its turn
     _take_turn(session, f"account {email}", f"address {network}")
+    _refuse_too_many(session, email, network, now)
     _forget_oldest(session, now - WINDOW)
+    failure = SignInFailure(at=now, email=email, address=network)
+    session.add(failure)
+    session.flush()
+    return Try(failure.id, email, address)
+
+
+def _refuse_too_many(session: Session, email: str, network: str, now: datetime) -> None:
     known = _known_networks(session, email, now)
     if network in known:
         _check(session, (SignInFailure.email == email) & (SignInFailure.address == network), MOST_FOR_ACCOUNT, now)
     else:
         _check(session, (SignInFailure.email == email) & SignInFailure.address.not_in(known), MOST_FOR_ACCOUNT, now)
         _check(session, SignInFailure.address == network, MOST_FROM_ADDRESS, now)
-    failure = SignInFailure(at=now, email=email, address=network)
-    session.add(failure)
-    session.flush()
-    return Try(failure.id, email, address)
 
 
 def network_of(address: str) -> str:
