@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 10
 INVITED = """Hello,
 
-you are invited to Callboard at {site}. Open this link within {hours} hours and choose a password:
+you are invited to Callboard, {site}.
+Open this link within {hours} hours and choose a password:
 
 {link}
 
@@ -27,12 +28,13 @@ If you did not expect this letter, leave it: without the link nothing happens.
 """
 RESET = """Hello,
 
-with this link you can choose a new password for Callboard at {site}, within {hours} hours:
+a new password for Callboard, {site}, was asked for.
+Open this link within {hours} hours and choose one:
 
 {link}
 
 It works once, and signs you out of every other browser. Your user name is {email}.
-If you did not ask for it, leave it: your password stays as it is.
+If you did not ask for it, leave it: your password then stays as it is.
 """
 
 
