@@ -14,3 +14,5 @@ class IdConverter(IntegerConverter):
 def init_app(app: Flask) -> None:
     """Before any route is registered."""
     app.url_map.converters["int"] = IdConverter
+    # An address has one spelling: the routing sends nobody from //x to /x, and no program a page about it.
+    app.url_map.merge_slashes = False

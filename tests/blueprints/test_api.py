@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from blueprints.api.validation import Refused, read_create
 from core.creates import CreateRequest
 from core.database import writing
-from core.models import Campaign, Contact
+from core.models import AuditEntry, Campaign, Contact
 from core.states import ContactState
 from tests.factories import make_campaign, make_token
 
@@ -221,10 +221,28 @@ def test_what_is_no_campaign_of_programs_is_not_found(program, session, campaign
     assert (answer.status_code, list(answer.json)) == (404, ["detail"])
 
 
-def test_wrong_addresses_and_methods_are_answered_in_json(program):
-    missing = program.client.get("/api/v1/nothing", headers=program.headers)
-    wrong = program.client.delete("/api/v1/campaigns", headers=program.headers)
-    assert [(a.status_code, list(a.json)) for a in (missing, wrong)] == [(404, ["detail"]), (405, ["detail"])]
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/nothing", 404), ("GET", "/api/", 404), ("GET", "/api/v1/campaigns/", 404),
+        ("GET", "/api//v1/campaigns", 404), ("DELETE", "/api/v1/campaigns", 405), ("BREW", "/api/v1/agents", 405), ("POST", "/api/v1/openapi.json", 405),
+    ],
+)  # fmt: skip
+def test_wrong_addresses_and_methods_are_answered_in_json(program, method, path, status):
+    for accept in ("text/html", "application/json"):
+        answer = program.client.open(path, method=method, headers=program.headers | {"Accept": accept}, csrf=False)
+        assert (answer.status_code, list(answer.json)) == (status, ["detail"])
+
+
+def test_the_program_acts_whatever_cookie_came_along(program, launcher, session):
+    """A browser's sign-in opens no door of programs, and lends its name to none."""
+    body = json.dumps(request_of())
+    assert launcher.post("/api/v1/campaigns", data=body).status_code == 401
+    assert launcher.post("/api/v1/campaigns", data=body, headers=program.headers, csrf=False).status_code == 200
+    entry = session.execute(
+        select(AuditEntry.actor, AuditEntry.person_id).where(AuditEntry.act == "campaign.launch")
+    ).one()
+    assert tuple(entry) == ("A program", None)
 
 
 def test_a_look_counts_contacts_in_each_of_the_states(program):

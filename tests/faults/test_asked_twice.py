@@ -1,14 +1,17 @@
-"""The same thing asked for twice: a launch, a number."""
+"""The same thing asked for twice: a launch, a number, a create."""
 
 import re
 import threading
 from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
 
 from core.database import writing
 from core.models import Campaign
 from jobs.tick import tick
 from tests.core.cast import launched
-from tests.factories import make_campaign, make_list
+from tests.factories import make_campaign, make_list, make_token
 from tests.faults.desk import ON_SQLITE
 
 
@@ -73,3 +76,24 @@ def test_a_number_twice_in_one_call_and_written_differently_is_called_once(insta
     desk.finish()
     called = [one["to_number"] for one in desk.sandbox.get_admin("truth/calls")["contacts"]]
     assert sorted(called) == ["+14155550123", "+14155550124"]
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "order-17"}])
+def test_a_create_that_is_asked_for_again_after_a_timeout_calls_nobody_twice(desk, faulty_app, key):
+    """Fault 46: at once, in parallel, and later when its calls are made; with a key and without."""
+    with writing(desk.session):
+        make_token(desk.session, token="a program")
+    headers = {"Authorization": "Bearer a program"} | key
+    body = {"agent_id": str(uuid4()), "name": "Spring", "targets": [{"to_number": "+14155550123"}]}
+
+    def ask():
+        return faulty_app.test_client().post("/api/v1/campaigns", json=body, headers=headers, csrf=False)
+
+    answers = together(*[ask] * 4)
+    desk.finish()
+    answers.append(ask())
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json["campaign_id"] for answer in answers}) == 1
+    assert [answer.headers.get("X-Callboard-Repeat") for answer in answers].count(None) == 1
+    assert answers[-1].json["status"] == "completed"
+    assert len(desk.sandbox.truth()["posts"]) == 1
