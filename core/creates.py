@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.approvals import launch_or_ask, newest_approval
-from core.audit import Actor
+from core.audit import Actor, note
 from core.database import breathe
 from core.errors import Conflict, Invalid
 from core.lists import BATCH, JudgedRow, store_rows
@@ -85,7 +85,7 @@ def create_campaign(
 
 def _draft(session: Session, request: CreateRequest, actor: Actor, now: datetime) -> Campaign:
     campaign = Campaign(
-        name=request.name, agent_id=_agent_id(session, request.agent_uuid, now), context=request.context,
+        name=request.name, agent_id=_agent_id(session, request.agent_uuid, actor, now), context=request.context,
         start_at=request.start_at, lines=request.lines, retry_attempts=request.provider_retries or 0,
         retry_by="us" if request.provider_retries is None else "provider",
         state=CampaignState.DRAFT.value, state_since=now, version=1,
@@ -108,11 +108,14 @@ def _add_endpoint(session: Session, campaign: Campaign, request: CreateRequest, 
         )  # fmt: skip
 
 
-def _agent_id(session: Session, uuid: str, now: datetime) -> int:
+def _agent_id(session: Session, uuid: str, actor: Actor, now: datetime) -> int:
     """The agent with this id of the provider's; one not known yet is named by it."""
     added = _insert(session, Agent).values(uuid=uuid, name=uuid, variables=[], created_at=now)
-    session.execute(added.on_conflict_do_nothing(index_elements=[Agent.uuid]))
-    return session.scalars(select(Agent.id).where(Agent.uuid == uuid)).one()
+    agent_id: int | None = session.scalar(added.on_conflict_do_nothing(index_elements=[Agent.uuid]).returning(Agent.id))
+    if agent_id is None:
+        return session.scalars(select(Agent.id).where(Agent.uuid == uuid)).one()
+    note(session, actor, "agent.add", "agent", agent_id, now, summary=f"Agent {uuid} added.", after={"uuid": uuid})
+    return agent_id
 
 
 def _claim_keys(

@@ -1,4 +1,4 @@
-"""A draft's list is changed by a person: under its lock, and with an entry of what it was before and after."""
+"""A draft's list is changed: by a person under its lock, or read by Callboard; each leaves an entry of what changed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.audit import Actor, changes, note
+from core.audit import CALLBOARD, Actor, changes, note
 from core.lists import lock_list
 from core.models import ContactList
 
@@ -28,6 +28,16 @@ def list_edit(session: Session, campaign_id: int, act: str, actor: Actor, now: d
     if before or act == "draft.upload":
         words = f"{actor.name} {_WORDS[act]}."
         note(session, actor, act, "campaign", campaign_id, now, summary=words, before=before, after=after)
+
+
+def note_import(session: Session, list_id: int, now: datetime) -> None:
+    """What came of reading the file."""
+    contact_list = session.get_one(ContactList, list_id, populate_existing=True)
+    after: dict[str, Any] = {"rows": contact_list.rows_read, "counts": contact_list.counts}
+    words = f"{contact_list.rows_read:,} rows of the list were read."
+    if contact_list.state == "failed":
+        words, after = "The list could not be read.", {"problem": contact_list.problem}
+    note(session, CALLBOARD, "draft.import", "campaign", contact_list.campaign_id, now, summary=words, after=after)
 
 
 def _facts(contact_list: ContactList) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from core.columns import guess_mapping
 from core.database import writing
 from core.errors import DatabaseBusy
+from core.list_edits import note_import
 from core.lists import Judge, claim_import, drop_rows, still_claimed, store_rows
 from core.models import Campaign, ContactList
 from jobs.queue import LISTS, TIME_LIMITS
@@ -123,6 +124,7 @@ def store_all(session: Session, list_id: int, claim: str, judge: Judge, messages
 def finish(session: Session, list_id: int, claim: str, **values: Any) -> None:
     with suppress(ClaimLost), writing(session):
         own(session, list_id, claim, import_claim=None, version=ContactList.version + 1, **values)
+        note_import(session, list_id, now())
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Creates by programs: one campaign however often it is asked for, through the same door as a person's."""
 
+import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.approvals import approve, newest_approval, refuse
 from core.audit import Actor
 from core.campaign_words import call_counts
 from core.creates import (
@@ -17,15 +19,14 @@ from core.creates import (
     CreateTarget,
     KeyReused,
     create_campaign,
-    launched_campaign,
 )  # fmt: skip
 from core.database import writing
-from core.errors import Conflict, Invalid, NotFound
-from core.models import Agent, AuditEntry, Campaign, Contact, ContactList, Endpoint, Row
+from core.errors import Conflict, Invalid
+from core.models import Agent, AuditEntry, Campaign, Contact, ContactList, Endpoint, Message, Row, Setting
 from core.progress import progress
 from core.waves import cut_wave
 from provider.vault import SecretVault
-from tests.factories import NOW, make_agent, make_campaign, make_token
+from tests.factories import NOW, make_agent, make_person, make_token
 
 VAULT = SecretVault("a key for tests that is long enough to be one")
 NUMBERS = ("+14155550101", "+14155550102", "+14155550103")
@@ -59,7 +60,14 @@ def test_a_campaign_is_launched_with_everything_the_request_says(session, token_
     contacts = session.scalars(select(Contact).order_by(Contact.position)).all()
     assert [c.number for c in contacts] == list(NUMBERS)
     assert {(c.caller_id, c.context["first_name"], c.state) for c in contacts} == {("+14155550100", "Ada", "ready")}
-    assert session.scalars(select(AuditEntry.api_token_id)).all() == [token_id]
+    entries = session.execute(select(AuditEntry.act, AuditEntry.api_token_id).order_by(AuditEntry.id)).all()
+    assert entries == [("agent.add", token_id), ("campaign.launch", token_id)]
+
+
+def test_the_address_of_the_request_is_told_from_the_launch_on(session, token_id):
+    campaign = create(session, token_id).campaign
+    (message,) = session.scalars(select(Message))
+    assert (message.event, json.loads(message.body)["data"]["campaign_id"]) == ("campaign.started", str(campaign.id))
 
 
 def test_the_provider_retries_when_asked_to(session, token_id):
@@ -150,6 +158,34 @@ def test_a_campaign_that_was_taken_back_to_change_it_is_not_made_again(session, 
         create(session, token_id)
 
 
+def test_above_the_limit_a_program_asks_and_is_told_so_however_often_it_comes(session, token_id):
+    with writing(session):
+        session.add(Setting(name="approval_above", value={"is": 2}))
+        grace = Actor("Grace", person_id=make_person(session).id)
+    first, second = create(session, token_id, key="order-17"), create(session, token_id, key="order-17")
+    campaign = second.campaign
+    assert (campaign.state, campaign.size, second.is_repeat) == ("awaiting_approval", 3, True)
+    assert first.campaign.id == campaign.id
+    assert session.scalar(select(func.count()).select_from(Contact)) == 0
+    with writing(session):
+        asked = newest_approval(session, campaign.id)
+        assert (asked.asked_by, asked.api_token_id, asked.people) == ("A program", token_id, 3)
+        assert approve(session, campaign.id, asked.digest, grace, NOW).verdict == "approved"
+    assert create(session, token_id, key="order-17").campaign.state == "running"
+    assert session.scalar(select(func.count()).select_from(Contact)) == 3
+
+
+def test_a_refused_create_is_not_made_again_and_says_why(session, token_id):
+    with writing(session):
+        session.add(Setting(name="approval_above", value={"is": 0}))
+        grace = Actor("Grace", person_id=make_person(session).id)
+    campaign = create(session, token_id).campaign
+    with writing(session):
+        refuse(session, campaign.id, newest_approval(session, campaign.id).digest, "Too early.", grace, NOW)
+    with pytest.raises(Conflict, match="Grace refused it: Too early"):
+        create(session, token_id)
+
+
 @pytest.mark.parametrize("key", [None, "order-17"])
 def test_requests_that_arrive_together_make_one_campaign(engine, session, token_id, key):
     made, start = [], threading.Barrier(6)
@@ -166,13 +202,6 @@ def test_requests_that_arrive_together_make_one_campaign(engine, session, token_
     assert sorted(repeat for repeat, _ in made) == [False] + [True] * 5
     assert len({campaign_id for _, campaign_id in made}) == 1
     assert session.scalar(select(func.count()).select_from(Contact)) == 3
-
-
-def test_a_draft_is_no_campaign_for_programs(session):
-    with writing(session):
-        draft = make_campaign(session)
-    with pytest.raises(NotFound):
-        launched_campaign(session, draft.id)
 
 
 def test_calls_are_counted_by_what_became_of_them(session, token_id):

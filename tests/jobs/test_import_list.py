@@ -9,7 +9,7 @@ import xlsxwriter
 from sqlalchemy import func, select
 
 from core.lists import Judge, accept_file, read_again
-from core.models import ContactList, Row
+from core.models import AuditEntry, ContactList, Row
 from jobs.import_list import ClaimLost, import_list, run_import
 from tests.factories import make_campaign, make_list
 
@@ -172,6 +172,9 @@ def test_a_second_run_finds_nothing_to_do(session, imported):
     version = contact_list.version
     import_list(contact_list.id)
     assert fresh(session, contact_list.id).version == version
+    assert session.execute(select(AuditEntry.act, AuditEntry.summary)).all() == [
+        ("draft.import", "2 rows of the list were read.")
+    ]  # fmt: skip
 
 
 def test_an_import_whose_list_changed_meanwhile_writes_nothing_more(session, imported, now):
@@ -187,7 +190,9 @@ def test_a_file_that_is_gone_says_so(session, now):
     contact_list = make_list(session, make_campaign(session), size=0, state="waiting", stored_as="gone", changed_at=now)
     session.commit()
     import_list(contact_list.id)
-    assert "Upload it again." in fresh(session, contact_list.id).problem
+    problem = fresh(session, contact_list.id).problem
+    assert "Upload it again." in problem
+    assert session.scalars(select(AuditEntry.after)).all() == [{"problem": problem}]
 
 
 def test_many_rows_are_stored_in_batches(session, imported, tmp_path):
