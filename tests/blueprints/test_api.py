@@ -225,7 +225,8 @@ def test_what_is_no_campaign_of_programs_is_not_found(program, session, campaign
     ("method", "path", "status"),
     [
         ("GET", "/api/v1/nothing", 404), ("GET", "/api/", 404), ("GET", "/api/v1/campaigns/", 404),
-        ("GET", "/api//v1/campaigns", 404), ("DELETE", "/api/v1/campaigns", 405), ("BREW", "/api/v1/agents", 405), ("POST", "/api/v1/openapi.json", 405),
+        ("GET", "/api//v1/campaigns", 404),
+        ("DELETE", "/api/v1/campaigns", 405), ("BREW", "/api/v1/agents", 405), ("POST", "/api/v1/openapi.json", 405),
     ],
 )  # fmt: skip
 def test_wrong_addresses_and_methods_are_answered_in_json(program, method, path, status):
