@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from config import Settings, private_redis_socket
 from core.database import Base, open_engine, writing
-from core.models import Attempt, Campaign, Contact, Lease, ProviderState, Wave
+from core.models import Attempt, Campaign, Contact, Endpoint, Lease, Message, ProviderState, Wave
 from core.progress import progress
 from core.states import CampaignState
 from core.tokens import ensure_first_token
@@ -52,7 +52,7 @@ MOMENTS: dict[type[Base], tuple[str, ...]] = {
     Wave: ("cut_at", "claimed_at", "accepted_at", "state_since", "rung_at", "not_before", "next_poll_at", "last_event_at",
            "provider_over_at"),
     Contact: ("due_at", "settled_at"), Attempt: ("first_seen_at",), ProviderState: ("usable_from",), Lease: ("until",),
-    Campaign: ("start_at",),
+    Campaign: ("start_at",), Endpoint: ("next_at", "progress_at"), Message: ("next_at", "give_up_at"),
 }  # fmt: skip
 
 
