@@ -12,7 +12,7 @@ from blueprints import runtime
 from blueprints.auth import signed_in
 from blueprints.database import writing
 from blueprints.requests import local_path
-from blueprints.runtime import now, settings
+from blueprints.runtime import now, settings, site_address
 from blueprints.security import cookie_name, open_door
 from core import sign_ins
 from core.errors import DomainError
@@ -47,8 +47,7 @@ def single_sign_on(wanted: str | None) -> dict[str, str] | None:
     provider = settings().identity_provider
     if provider is None:
         return None
-    address = url_for("identity.begin", next=local_path(wanted))
-    return {"name": provider.name, "address": f"{settings().public_url or ''}{address}"}
+    return {"name": provider.name, "address": site_address() + url_for("identity.begin", next=local_path(wanted))}
 
 
 @bp.get("/")
@@ -104,10 +103,8 @@ def _client() -> IdentityClient:
 
 
 def _redirect_uri() -> str:
-    """What was told to the identity provider, which takes no other; never built from what a request says of its host
-    where we know better."""
-    base = settings().public_url or request.host_url.rstrip("/")
-    return f"{base}{url_for('identity.come_back')}"
+    """The identity provider takes no other than the one that was registered with it."""
+    return site_address() + url_for("identity.come_back")
 
 
 def _back(words: str, wanted: str = "") -> ResponseReturnValue:

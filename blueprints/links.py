@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from blueprints import auth, passwords
 from blueprints.database import db, writing
 from blueprints.forms import NewPasswordForm
-from blueprints.runtime import now, settings
+from blueprints.runtime import now, settings, site_address
 from blueprints.security import cookie_name, open_door
 from core.errors import Invalid, NotFound
 from core.links import find_link, use_link
@@ -19,11 +19,8 @@ HOLDERS = "whoever holds the link is the person it was made for"
 
 
 def link_address(token: str) -> str:
-    """Where the link leads: PUBLIC_URL where it is set, else the way in that the admin has found themselves."""
-    public = settings().public_url
-    if public is None or public == settings().local_url:
-        return url_for("links.show", token=token, _external=True)
-    return public + url_for("links.show", token=token)
+    """Where the link leads."""
+    return site_address() + url_for("links.show", token=token)
 
 
 @bp.after_request

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 
 from config import Settings
 from provider.vault import SecretVault
@@ -23,6 +23,12 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def settings() -> Settings:
     return current_app.extensions[NAME].settings
+
+
+def site_address() -> str:
+    """Where people reach us: PUBLIC_URL where it was set, else the way in that they found themselves. No closing slash."""
+    given = settings().public_url
+    return given if given and given != settings().local_url else request.host_url.rstrip("/")
 
 
 def vault() -> SecretVault:

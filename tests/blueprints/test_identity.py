@@ -42,7 +42,7 @@ def ours(provider):
 
 @pytest.fixture
 def settings(settings, ours):
-    return replace(settings, identity_provider=ours)
+    return replace(settings, identity_provider=ours, public_url="http://calls.example.com")
 
 
 @pytest.fixture
