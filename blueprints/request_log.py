@@ -46,7 +46,16 @@ def end(response: Response) -> Response:
     milliseconds = (time.perf_counter() - g.began) * 1000
     log.log(
         logging.DEBUG if quiet else logging.INFO,
-        "method=%s rule=%s status=%d ms=%.0f",
+        "method=%s rule=%s status=%d ms=%.0f by=%s address=%s",
         request.method, request.url_rule.rule if request.url_rule else "-", response.status_code, milliseconds,
+        who_asked(), request.remote_addr,
     )  # fmt: skip
     return response
+
+
+def who_asked() -> str:
+    """The person or the token, by number, of whom the door came to know; "-" for nobody."""
+    for kind in ("person", "token"):
+        if known := g.get(kind):
+            return f"{kind}:{known.id}"
+    return "-"

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import time
 
 # Order matters: a whole header is taken before the things that may stand in it.
 _SECRETS = (
@@ -46,7 +47,9 @@ def without_secrets(text: str) -> str:
 class Line(logging.Formatter):
     """time=… level=… logger=… message. A traceback follows on indented lines, so that nothing in it can pass for a line."""
 
-    default_msec_format = "%s.%03d"
+    default_msec_format = "%s.%03dZ"
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    converter = staticmethod(time.gmtime)  # type: ignore[assignment]  # as logging's own documentation says
 
     def __init__(self, extra: str = "") -> None:
         super().__init__(f"time=%(asctime)s level=%(levelname)s logger=%(name)s {extra}%(message)s")

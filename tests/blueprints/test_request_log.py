@@ -1,6 +1,7 @@
 """The log of the web: what breaks is in it with the id of its request, the tokens in its address are not."""
 
 import logging
+import re
 
 import pytest
 
@@ -18,3 +19,9 @@ def test_every_line_of_a_request_carries_its_id(app):
     with app.test_request_context(headers={"X-Request-ID": "from-the-proxy-17"}):
         app.preprocess_request()
         assert " request=from-the-proxy-17 done" in RequestLine().format(record)
+
+
+def test_a_line_says_who_asked_for_what_from_where_and_how_it_ended(sign_in_as, caplog):
+    sign_in_as("viewer").get("/agents/new")
+    (line,) = [message for message in caplog.messages if message.startswith("method=")]
+    assert re.fullmatch(r"method=GET rule=/agents/new status=403 ms=\d+ by=person:\d+ address=127\.0\.0\.1", line)

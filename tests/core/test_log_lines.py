@@ -1,6 +1,7 @@
 """Lines of a log: readable, one a thing, and without secrets and full numbers."""
 
 import logging
+import re
 import sys
 
 import pytest
@@ -64,6 +65,7 @@ def record(words, *args, **more):
 def test_a_line_is_key_and_value_and_one_line():
     line = Line("request=%(levelno)s ").format(record("Exception on %s", "/x\ntime=2026 level=INFO forged\x1b[0m"))
     assert "\n" not in line
+    assert re.match(r"time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=", line)
     assert line.endswith(
         r"level=WARNING logger=callboard request=30 Exception on /x\x0atime=2026 level=INFO forged\x1b[0m"
     )
