@@ -123,7 +123,7 @@ def test_whoever_made_the_token_stands_behind_the_program(session, draft, ada, g
 def test_an_old_page_approves_and_refuses_nothing(session, draft, asked, ada, grace):
     with writing(session):
         approvals.take_back(session, draft.id, ada, NOW)
-        drafts.save_step(session, draft.id, "when", {"lines": 9}, drafts.fingerprint(draft, "when"))
+        drafts.save_step(session, draft.id, "when", {"lines": 9}, drafts.fingerprint(draft, "when"), ada, NOW)
         substance = approvals.substance_of(session, draft.id)
         approvals.ask(session, draft.id, substance, campaign_version=2, list_version=1, actor=ada, now=NOW)
     for answer in (
@@ -171,7 +171,9 @@ def test_a_start_that_passed_while_nobody_answered_is_not_approved(session, draf
 
 
 EDITS = {
-    "a step": lambda session, draft: drafts.save_step(session, draft.id, "what", {"name": "Other"}, ""),
+    "a step": lambda session, draft: drafts.save_step(
+        session, draft.id, "what", {"name": "Other"}, "", Actor("Eve"), NOW
+    ),
     "the list": lambda session, draft: lists.lock_list(session, draft.id),
     "its deletion": lambda session, draft: drafts.delete_draft(session, draft.id, Actor("Eve"), NOW),
     "the check page": lambda session, draft: drafts.check_launch(session, draft.id, NOW),
