@@ -24,6 +24,8 @@ from core.moves import move_campaign
 from core.states import CALLABLE_VERDICTS, CampaignState
 
 LONGEST_WORDS = 1000
+# What the audit says of the moves.
+DRAFT, AWAITING = {"state": str(CampaignState.DRAFT)}, {"state": str(CampaignState.AWAITING_APPROVAL)}
 CHANGED = (
     "Something about this campaign is different from what approval was asked for. Nobody was called; check it again."
 )
@@ -98,7 +100,7 @@ def ask(
     campaign.why, campaign.why_since = f"{actor.name} asks to call {people}; a second person has to approve it.", now
     words = f"{actor.name} asked for approval to call {people}."
     note(session, actor, "campaign.ask_approval", "campaign", campaign.id, now, summary=words,
-         after={"people": substance.people, "digest": substance.digest})  # fmt: skip
+         before=DRAFT, after=AWAITING | {"people": substance.people, "digest": substance.digest})  # fmt: skip
     session.flush()
     return asked
 
@@ -160,7 +162,17 @@ def approve(session: Session, campaign_id: int, digest: str, actor: Actor, now: 
         raise Conflict("The start time has passed. Refuse it, or take it back and choose another.")
     if substance_of(session, campaign_id).digest != asked.digest:
         _back_to_draft(session, campaign, asked, "void", CALLBOARD, now, CHANGED)
-        note(session, CALLBOARD, "campaign.approval_void", "campaign", campaign.id, now, summary=CHANGED)
+        note(
+            session,
+            CALLBOARD,
+            "campaign.approval_void",
+            "campaign",
+            campaign.id,
+            now,
+            summary=CHANGED,
+            before=AWAITING,
+            after=DRAFT,
+        )
     else:
         _decide(asked, "approved", actor, now)
         start_calling(session, campaign, list_of(session, campaign_id), actor, now, asked_by=asked.asked_by)
@@ -173,7 +185,7 @@ def refuse(session: Session, campaign_id: int, digest: str, words: str, actor: A
     if digest != asked.digest:
         raise Conflict("Approval was asked for anew since you looked. Please look at it once more.")
     _back_to_draft(session, campaign, asked, "refused", actor, now, words)
-    note(session, actor, "campaign.refuse", "campaign", campaign.id, now, after={"words": words},
+    note(session, actor, "campaign.refuse", "campaign", campaign.id, now, before=AWAITING, after=DRAFT | {"words": words},
          summary=f"{actor.name} refused to let {asked.asked_by} call {asked.people:,} people: {words}")  # fmt: skip
 
 
@@ -181,7 +193,7 @@ def take_back(session: Session, campaign_id: int, actor: Actor, now: datetime) -
     """Make it a draft again, to change it. Conflict when somebody decided first."""
     campaign, asked = _open_request(session, campaign_id)
     _back_to_draft(session, campaign, asked, "void", actor, now, "")
-    note(session, actor, "campaign.take_back", "campaign", campaign.id, now,
+    note(session, actor, "campaign.take_back", "campaign", campaign.id, now, before=AWAITING, after=DRAFT,
          summary=f"{actor.name} took the request for approval back.")  # fmt: skip
 
 
