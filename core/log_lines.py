@@ -49,7 +49,7 @@ class Line(logging.Formatter):
 
     default_msec_format = "%s.%03dZ"
     default_time_format = "%Y-%m-%dT%H:%M:%S"
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]  # as logging's own documentation says
+    converter = staticmethod(time.gmtime)
 
     def __init__(self, extra: str = "") -> None:
         super().__init__(f"time=%(asctime)s level=%(levelname)s logger=%(name)s {extra}%(message)s")
