@@ -27,6 +27,7 @@ from ops.errors import CannotBackUp
 
 # What an earlier restore put aside stays where it is.
 SET_ASIDE = "before_restore_"
+COUNTED = {"campaign": "Campaigns", "contact": "contacts", "person": "people"}
 
 
 def main() -> int:
@@ -197,10 +198,8 @@ def given_names(environ: Mapping[str, str]) -> list[str]:
 
 def report(target: Path, manifest: Manifest) -> list[str]:
     rows = manifest.rows
-    lines = [
-        f"Backed up to {target}: {rows.get('campaign', 0):,} campaigns, {rows.get('contact', 0):,} contacts, "
-        f"{rows.get('person', 0):,} people."
-    ]
+    counted = ", ".join(f"{words}: {rows.get(table, 0):,}" for table, words in COUNTED.items())
+    lines = [f"Backed up to {target}. {counted}."]
     if SECRET_KEY in manifest.files:
         lines.append(
             "The secret key is in it: whoever has this file can read everything. Keep it where nobody else can."

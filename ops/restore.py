@@ -212,8 +212,8 @@ def place_key(settings: Settings, folder: Path, kept: str, now: datetime) -> Non
 
 def report(manifest: Manifest, held: int, kept: str, environ: Mapping[str, str]) -> list[str]:
     lines = [
-        f"Restored the backup of {spoken(manifest.made_at)}: {manifest.rows.get('campaign', 0):,} campaigns, "
-        f"{manifest.rows.get('contact', 0):,} contacts.",
+        f"Restored the backup of {spoken(manifest.made_at)}. Campaigns: {manifest.rows.get('campaign', 0):,}, "
+        f"contacts: {manifest.rows.get('contact', 0):,}.",
         f"Campaigns that are held: {held:,}. What was submitted since the backup is not known here: compare each with the "
         "provider; a launcher lets it go on from its page.",
         "Everybody has to sign in again. People, roles and API tokens are as they were then: look through them.",

@@ -119,7 +119,7 @@ def test_what_was_there_comes_back_and_every_campaign_waits(either):
     lines = either.restore(archive)
     assert either.names() == [("Spring", "restored"), ("Draft", "restored")]
     assert (either.folder / "uploads" / LIST).read_text() == "phone\n+14155550101\n"
-    assert lines[0] == "Restored the backup of 2 Mar 2026, 12:00 UTC: 2 campaigns, 3 contacts."
+    assert lines[0] == "Restored the backup of 2 Mar 2026, 12:00 UTC. Campaigns: 2, contacts: 3."
     assert "callboard.db.before_restore_" in lines[3] or "schema before_restore_" in lines[3]
     with either.session() as session:
         assert "installation.restored" in session.scalars(select(AuditEntry.act)).all()
