@@ -1,10 +1,13 @@
 """Test calls: one person, the normal machinery, no list and no sum; and each one ends by itself."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from core.audit import Actor
 from core.database import writing
@@ -76,6 +79,17 @@ def test_it_is_played_by_the_normal_machinery_and_shown_on_the_draft(session, dr
     assert (placed.is_open, placed.contact.state) == (False, "answered")
     assert (placed.attempt.duration, placed.attempt.summary) == (42.0, "Went well.")
     assert place(session, draft, ada, now).id != test.id
+
+
+def test_of_clicks_at_the_same_moment_one_calls(engine, session, draft, ada, now):
+    def click(_):
+        with Session(engine) as own, suppress(Conflict):
+            return place(own, draft, ada, now).id
+
+    with ThreadPoolExecutor(4) as pool:
+        placed = [one for one in pool.map(click, range(4)) if one]
+    assert len(placed) == 1
+    assert newest(session, draft).campaign.id == placed[0]
 
 
 def test_it_stands_in_no_list_and_leaves_the_draft_as_it_was(session, draft, ada, now):
