@@ -18,7 +18,8 @@ from jobs.queue import web_redis
 
 log = logging.getLogger(__name__)
 
-CREATES_PER_MINUTE = 60
+# A create may call a hundred thousand people: it counts as much as so many other requests.
+CREATE_COSTS = 10
 # Tokens cannot be guessed; this keeps a program with a lost one from knocking a thousand times a second.
 WRONG_TOKENS_PER_MINUTE = 60
 # A Redis that just failed is not asked again for so long: each try may take a second.
@@ -81,8 +82,8 @@ def take_request(token_id: int) -> None:
 
 
 def take_create(token_id: int | None) -> None:
-    """One that makes something. TooManyRequests when there were too many within a minute."""
-    _require("create", token_id, CREATES_PER_MINUTE, "creates")
+    """One that calls people. TooManyRequests when there were too many within a minute."""
+    _require("create", token_id, max(1, settings().api_requests_per_minute // CREATE_COSTS), "creates")
 
 
 def take_wrong_token() -> None:

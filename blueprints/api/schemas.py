@@ -3,7 +3,7 @@
 from typing import Any
 
 from blueprints.api.lists import CONTACT_STATES, MESSAGE_STATES, VERDICTS, VISIBLE_STATES
-from blueprints.api.validation import MOST_TARGETS
+from blueprints.api.validation import LONGEST_LINK, MOST_TARGETS
 from core.agents import LONGEST_VARIABLE, MOST_VARIABLES
 from core.facts import AttemptStatus
 from core.messages import EVENTS
@@ -23,7 +23,7 @@ NAME: Schema = {
     "examples": ["Spring renewals"],
 }  # fmt: skip
 LINK: Schema = {
-    "type": ["string", "null"], "examples": ["https://crm.example.com/progress"],
+    "type": ["string", "null"], "maxLength": LONGEST_LINK, "examples": ["https://crm.example.com/progress"],
     "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[1-9][0-9]{0,3})?([/?#][!-\[\]-~]*)?$",
 }  # fmt: skip
 
