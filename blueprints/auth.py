@@ -114,8 +114,10 @@ def ask_for_link() -> ResponseReturnValue:
 
 
 def _ask_for_link(email: str) -> int:
-    """The id of the link to be mailed, else 0, for which the bell is rung all the same: no answer tells whether there is an
-    account. Counted like wrong passwords, but apart from them: whoever used those up needs the link most."""
+    """The id of the link to be mailed, or 0: the bell is rung all the same, so that no answer tells whether there is an account.
+
+    Counted like wrong passwords, but apart from them: whoever used those up needs the link most.
+    """
     with writing() as db_session:
         address = request.remote_addr or ""
         sign_ins.begin_try(db_session, f"link for {email}", address, now())
@@ -128,7 +130,7 @@ def _ask_for_link(email: str) -> int:
 @needs("viewer")
 def sign_out() -> ResponseReturnValue:
     with writing() as db_session:
-        sign_ins.sign_out(db_session, request.cookies[cookie_name()], now())
+        sign_ins.sign_out(db_session, request.cookies[cookie_name()], actor(), now())
     return _signed_out("You are signed out.")
 
 

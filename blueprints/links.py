@@ -59,6 +59,7 @@ def use(token: str) -> ResponseReturnValue:
 
 
 def _use(token: str, password: str) -> ResponseReturnValue:
+    db.session.rollback()  # no transaction is open while the password is hashed
     address, hashed = request.remote_addr or "", passwords.hash_password(password)
     with writing() as session:
         person = use_link(session, token, hashed, address, now())

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
 from core.browsers import end_sign_ins, renew_token
-from core.errors import Conflict, Invalid, NotFound
+from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.links import void_links
 from core.models import Person
 from core.people import LONGEST_EMAIL, Role, lock_person, may, plain_email
@@ -20,6 +20,8 @@ LONGEST_NAME = 255
 MOST_SHOWN = 200
 # As browsers check <input type=email>. Mail servers and identity providers in companies take no others.
 EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+
+LAST_ADMIN = "This is the only admin who can sign in. Make somebody else an admin first."
 
 
 def people(session: Session, query: str = "") -> Sequence[Person]:
@@ -67,7 +69,8 @@ def change_person(
     person, others = _with_admins(session, person_id)
     name, role, before = _checked_name(name), _checked_role(role), _facts(person)
     if not may(role, Role.ADMIN):
-        _keep_an_admin(person, others)
+        if _is_last_admin(person, others):
+            raise Invalid(LAST_ADMIN, "role")
         if person.id == actor.person_id and may(person.role, Role.ADMIN) and not sure:
             raise Invalid(
                 "You are about to take the admin role from yourself, and only another admin can give it back. "
@@ -88,8 +91,9 @@ def deactivate(session: Session, person_id: int, actor: Actor, now: datetime) ->
     """They are signed out everywhere at once, and their links are void. What they did stays under their name."""
     person, others = _with_admins(session, person_id)
     if person.id == actor.person_id:
-        raise Conflict("You cannot deactivate your own account. Ask another admin.")
-    _keep_an_admin(person, others)
+        raise DomainError("You cannot deactivate your own account. Ask another admin.")
+    if _is_last_admin(person, others):
+        raise DomainError(LAST_ADMIN)
     if person.is_active:
         person.is_active = False
         end_sign_ins(session, person.id, now)
@@ -183,9 +187,8 @@ def _can_come_in(person: Person) -> bool:
     return person.is_active and bool(person.password_hash or person.oidc_subject)
 
 
-def _keep_an_admin(person: Person, other_admins: list[Person]) -> None:
-    if may(person.role, Role.ADMIN) and _can_come_in(person) and not other_admins:
-        raise Conflict(f"{person.email} is the only admin who can sign in. Make somebody else an admin first.")
+def _is_last_admin(person: Person, other_admins: list[Person]) -> bool:
+    return may(person.role, Role.ADMIN) and _can_come_in(person) and not other_admins
 
 
 def _checked_email(text: str) -> str:

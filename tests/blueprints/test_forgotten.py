@@ -13,6 +13,8 @@ from jobs.queue import OUTGOING, queue
 from tests.conftest import Browser, close_app
 from tests.factories import PASSWORD, make_person
 
+# What the databases have to do with it is tested with core/links.py.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SMTP = Mail("127.0.0.1", 1, "none", None, None, "callboard@example.com")
 
 

@@ -34,7 +34,8 @@ def places(callboard, browser, signed_in) -> list[str]:
     return [
         "/campaigns/", "/campaigns/?show=drafts", "/campaigns/?q=nothing", live, f"{live}?state=declined", f"{live}/waves/1",
         person, "/inbox/", "/inbox/?verdict=stale", delivery, "/agents/", "/agents/new", f"{draft}/what", f"{draft}/who",
-        f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/nowhere",
+        f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/people", "/people/new",
+        "/people/1", "/account", "/forgotten-password", "/links/of-nobody", "/nowhere",
     ]  # fmt: skip
 
 

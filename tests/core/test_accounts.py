@@ -91,9 +91,9 @@ def test_whoever_is_deactivated_is_out_at_once_and_their_links_are_void(session,
 def test_the_last_admin_who_can_come_in_stays(session, ada, by_ada, now):
     make_person(session, role="admin", password_hash=None)  # invited, never came
     make_person(session, role="admin", is_active=False)
-    with pytest.raises(Conflict, match="the only admin who can sign in"):
+    with pytest.raises(Invalid, match="the only admin who can sign in"):
         change_person(session, ada.id, "", "viewer", by_ada, now, sure=True)
-    with pytest.raises(Conflict, match="the only admin who can sign in"):
+    with pytest.raises(DomainError, match="the only admin who can sign in"):
         deactivate(session, ada.id, Actor("Another admin", 0), now)
 
 
@@ -101,7 +101,7 @@ def test_nobody_gives_up_being_an_admin_by_accident(session, ada, by_ada, now):
     make_person(session, role="admin")
     with pytest.raises(Invalid, match="only another admin can give it back"):
         change_person(session, ada.id, "", "launcher", by_ada, now)
-    with pytest.raises(Conflict, match="your own account"):
+    with pytest.raises(DomainError, match="your own account"):
         deactivate(session, ada.id, by_ada, now)
     assert change_person(session, ada.id, "", "launcher", by_ada, now, sure=True).role == "launcher"
 
@@ -116,7 +116,7 @@ def test_of_two_admins_who_leave_at_once_one_stays(session, engine, ada, now):
 
     with ThreadPoolExecutor(2) as pool:
         errors = [leaving.exception() for leaving in [pool.submit(leave, person_id) for person_id in both]]
-    assert sorted(type(error).__name__ for error in errors) == ["Conflict", "NoneType"]
+    assert sorted(type(error).__name__ for error in errors) == ["Invalid", "NoneType"]
     assert len(session.scalars(select(Person.id).where(Person.role == "admin")).all()) == 1
 
 
