@@ -22,16 +22,7 @@ def it_was_sent(session: Session, wave_id: int, actor: Actor, now: datetime) -> 
     wave.accepted_at, wave.next_poll_at, wave.polls = wave.claimed_at or now, now, 0
     mark_submitted(session, wave)
     words = f"{actor.name} decided that wave {wave.ordinal} was sent."
-    note(
-        session,
-        actor,
-        "wave.it_was_sent",
-        "campaign",
-        wave.campaign_id,
-        now,
-        summary=words,
-        after={"wave": wave.ordinal},
-    )
+    _note_decision(session, wave, "wave.it_was_sent", words, actor, now)
     return wave
 
 
@@ -48,16 +39,7 @@ def send_again(session: Session, wave_id: int, typed: int | None, actor: Actor, 
     detach(session, wave)
     wave.counts = {}
     words = f"{actor.name} decided to send the {wave.size:,} people of wave {wave.ordinal} again."
-    note(
-        session,
-        actor,
-        "wave.send_again",
-        "campaign",
-        wave.campaign_id,
-        now,
-        summary=words,
-        after={"wave": wave.ordinal},
-    )
+    _note_decision(session, wave, "wave.send_again", words, actor, now)
     return wave
 
 
@@ -96,10 +78,17 @@ def leave_out(session: Session, campaign_id: int, actor: Actor, now: datetime) -
         )
     ).rowcount  # type: ignore[attr-defined]
     wave.excluded += left_out
-    campaign.hold = None
+    before, campaign.hold = {"hold": campaign.hold}, None
     words = f"{actor.name} left out {left_out:,} people whom the provider refused."
-    note(session, actor, "campaign.leave_out", "campaign", campaign.id, now, summary=words, after={"people": left_out})
+    note(session, actor, "campaign.leave_out", "campaign", campaign.id, now, summary=words, before=before,
+         after={"hold": None, "people": left_out})  # fmt: skip
     return int(left_out)
+
+
+def _note_decision(session: Session, wave: Wave, act: str, words: str, actor: Actor, now: datetime) -> None:
+    before = {"wave": wave.ordinal, "state": WaveState.NEEDS_PERSON}
+    note(session, actor, act, "campaign", wave.campaign_id, now, summary=words, before=before,
+         after={"wave": wave.ordinal, "state": wave.state})  # fmt: skip
 
 
 def _wave_to_decide(session: Session, wave_id: int) -> Wave:

@@ -106,6 +106,7 @@ def _check_settings(campaign: Campaign) -> None:
 def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, asked_by: str) -> None:
     later = campaign.start_at is not None and campaign.start_at > now
     to = CampaignState.SCHEDULED if later else CampaignState.RUNNING
+    before = {"state": campaign.state}
     campaign.launched_at, campaign.launched_by = now, asked_by or actor.name
     campaign.started_at = None if later else now
     campaign.why, campaign.why_since = waits_for_start(campaign) if later else "Starting.", now
@@ -115,6 +116,7 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, as
         agent.last_used_at = now
     move_campaign(session, campaign, to, now)
     settings = {
+        "state": to, "name": campaign.name, "agent": agent.name if agent else None,
         "people": campaign.size, "excluded": campaign.excluded_at_launch, "lines": campaign.lines, "wave_size": campaign.wave_size,
         "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts,
         "start_at": campaign.start_at.isoformat() if campaign.start_at else None,
@@ -123,7 +125,8 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, as
     words = f"{asked_by or actor.name} {'scheduled' if later else 'launched'} {people} calls"
     if asked_by:
         settings, words = settings | {"asked_by": asked_by}, f"{words}; {actor.name} approved it"
-    note(session, actor, "campaign.launch", "campaign", campaign.id, now, summary=f"{words}.", after=settings)
+    note(session, actor, "campaign.launch", "campaign", campaign.id, now, summary=f"{words}.", before=before,
+         after=settings)  # fmt: skip
 
 
 def waits_for_start(campaign: Campaign) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.audit import Actor, note
+from core.audit import CALLBOARD, Actor, note
 from core.facts import Sent, Submission
 from core.models import ProviderState, Wave
 
@@ -112,10 +112,13 @@ def clear(state: ProviderState) -> None:
     state.failures = 0
 
 
-def notice_key(session: Session, fingerprint: str) -> None:
+def notice_key(session: Session, fingerprint: str, now: datetime) -> None:
     """Called as a worker starts: another key than the refused one deserves a new try, and old tokens are of no use."""
     state = provider_state(session)
     if state.key_fingerprint != fingerprint:
+        if state.key_fingerprint is not None:
+            words = "The settings name another provider, or another key to it."
+            note(session, CALLBOARD, "provider.change", "provider", None, now, summary=words)
         state.key_fingerprint = fingerprint
         state.access_token = state.refresh_token = state.token_expires_at = None
         clear(state)

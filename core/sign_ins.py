@@ -60,7 +60,22 @@ def begin_try(session: Session, email: str, address: str, now: datetime) -> Try:
     failure = SignInFailure(at=now, email=email, address=network)
     session.add(failure)
     session.flush()
+    try:
+        _refuse_too_many(session, email, network, now)
+    except TooManyTries:
+        _note_last_try(session, email, address, now)
     return Try(failure.id, email, address)
+
+
+def _note_last_try(session: Session, email: str, address: str, now: datetime) -> None:
+    """Only tries that are let in get here, so a flood leaves no more entries than it has tries. What is no account is not
+    told: somebody may have typed a password into the wrong field."""
+    person_id = session.scalar(select(Person.id).where(Person.email == email))
+    whom = email if person_id else "an account that is not there"
+    note(
+        session, Actor("Somebody not signed in", address=address), "person.use_up_tries", "person", person_id, now,
+        summary=f"Too many wrong passwords; the last try was for {whom}. For some minutes no more are taken.",
+    )  # fmt: skip
 
 
 def _refuse_too_many(session: Session, email: str, network: str, now: datetime) -> None:
@@ -138,7 +153,7 @@ def sign_in(
     """
     forgive(session, tried)
     if instead_of:
-        sign_out(session, instead_of, now)
+        _revoke(session, SignIn.token_hash == token_hash(instead_of), now)
     token = secrets.token_urlsafe(32)
     session.add(
         SignIn(
@@ -180,8 +195,9 @@ def mark_seen(session: Session, sign_in_id: int, now: datetime) -> None:
     session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(last_seen_at=now))
 
 
-def sign_out(session: Session, token: str, now: datetime) -> None:
+def sign_out(session: Session, token: str, actor: Actor, now: datetime) -> None:
     _revoke(session, SignIn.token_hash == token_hash(token), now)
+    note(session, actor, "person.sign_out", "person", actor.person_id, now, summary=f"{actor.name} signed out.")
 
 
 def sign_out_everywhere(session: Session, person_id: int, actor: Actor, now: datetime) -> None:

@@ -44,7 +44,7 @@ def notice_our_key(session: Session, config: Settings) -> None:
     fingerprint = hashlib.sha256(key.encode()).hexdigest()
     if session.scalar(select(ProviderState.key_fingerprint)) != fingerprint:
         with writing(session):
-            notice_key(session, fingerprint)
+            notice_key(session, fingerprint, now())
     session.rollback()
 
 

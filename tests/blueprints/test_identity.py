@@ -88,7 +88,7 @@ def test_whoever_was_added_comes_in_is_linked_once_and_led_on(client, ada, sessi
     assert sign_in(client).location == "/"
     session.rollback()
     acts = session.scalars(select(AuditEntry.act).order_by(AuditEntry.id)).all()
-    assert acts == ["person.link", "person.sign_in", "person.sign_in"]
+    assert acts == ["person.link", "person.sign_in", "person.sign_out", "person.sign_in"]
     assert "with single sign-on" in session.scalars(select(AuditEntry.summary).order_by(AuditEntry.id)).all()[1]
 
 

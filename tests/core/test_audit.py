@@ -9,7 +9,9 @@ from core.drafts import create_draft, delete_draft, fingerprint, save_step
 from core.list_edits import list_edit
 from core.lists import accept_file, change_mapping
 from core.models import AuditEntry, Campaign
-from tests.factories import make_agent, make_campaign, make_list
+from core.provider_state import notice_key
+from core.sign_ins import MOST_FOR_ACCOUNT, TooManyTries, begin_try, sign_out
+from tests.factories import make_agent, make_campaign, make_list, make_person
 
 ADA = Actor("Ada")
 
@@ -97,3 +99,25 @@ def test_what_people_decide_about_a_list_is_told_and_none_of_its_rows(session, n
         {"columns": {}},
         {"columns": {"number": 1}},
     )
+
+
+def test_tries_that_are_used_up_are_told_once_and_nothing_that_is_no_account(session, now):
+    make_person(session, email="ada@example.com")
+    for email in ("ada@example.com", "my-password-in-the-wrong-field"):
+        for _ in range(MOST_FOR_ACCOUNT):
+            begin_try(session, email, "203.0.113.7", now)
+        for _ in range(3):
+            with pytest.raises(TooManyTries):
+                begin_try(session, email, "203.0.113.7", now)
+    first, second = entries(session)
+    assert (first.act, "ada@example.com" in first.summary) == ("person.use_up_tries", True)
+    assert "the last try was for an account that is not there." in second.summary
+
+
+def test_a_sign_out_and_another_key_to_the_provider_are_told(session, now):
+    sign_out(session, "a token", ADA, now)
+    for key in ("first", "first", "second"):
+        notice_key(session, key, now)
+    session.flush()
+    assert [entry.act for entry in entries(session)] == ["person.sign_out", "provider.change"]
+    assert "second" not in str(entries(session))

@@ -174,7 +174,7 @@ def test_a_key_refused_twice_holds_everything_back_until_it_is_changed(session, 
     session.refresh(campaign)
     assert campaign.why.startswith("The provider refuses our key since 12:00 UTC")
     with writing(session):
-        notice_key(session, "another key")
+        notice_key(session, "another key", now)
     assert claimed(session, wave_id, now) is not None
 
 
