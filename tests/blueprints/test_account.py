@@ -41,6 +41,7 @@ def test_everybody_has_an_account_page_with_right_hints_for_password_managers(br
     page = browsers[0].get("/account").text
     for words in ("Firefox on Linux", "Edge on Windows", "(this one)", "ada@example.com", "Viewer"):
         assert words in page
+    assert [browser_name(agent) for agent in ("", "curl/8")] == ["A browser without a name", "curl/8"]
     for hint in ('autocomplete="username"', 'autocomplete="current-password"', 'autocomplete="new-password"'):
         assert hint in page
 
@@ -116,10 +117,3 @@ def test_whoever_has_no_password_is_told_how_to_get_one(browsers, session):
     session.commit()
     assert "You sign in without a password here." in browsers[0].get("/account").text
     assert change(browsers[0]).status_code == 422
-
-
-@pytest.mark.parametrize(
-    ("agent", "name"), [(FIREFOX, "Firefox on Linux"), ("", "A browser without a name"), ("curl/8", "curl/8")]
-)
-def test_a_browser_is_named_in_short(agent, name):
-    assert browser_name(agent) == name
