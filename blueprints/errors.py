@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import Flask, Response, jsonify, redirect, render_template, request
+from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from htmx_flask import make_response
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
 
 from blueprints.database import db
 from blueprints.rate_limits import TooManyRequests
-from blueprints.requests import local_path, wants_json
+from blueprints.requests import wants_json
 from core.errors import Conflict, DatabaseBusy, DomainError, Invalid, NotFound
 from core.sign_ins import TooManyTries
 
@@ -63,10 +62,7 @@ def refuse_domain(error: DomainError) -> Response:
 def refuse_http(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.get_response())
-    if isinstance(error, RequestRedirect):
-        # The routing takes the host from the request, who may have made it up.
-        return make_response(redirect(local_path(error.new_url) or "/", error.code))
-    if error.code is None:
+    if error.code is None or error.code < 400:
         return make_response(error.get_response())
     response = answer(Refusal(error.code, BROKEN if error.code == 500 else "", None, None))
     for name, value in error.get_headers():

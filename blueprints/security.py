@@ -9,6 +9,7 @@ from typing import TypeVar
 from flask import Flask, Response, abort, current_app, g, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
+from werkzeug.routing import RequestRedirect
 
 from blueprints import rate_limits
 from blueprints.database import db, writing
@@ -117,6 +118,9 @@ def init_app(app: Flask) -> None:
 
 
 def check_door() -> ResponseReturnValue | None:
+    if isinstance(request.routing_exception, RequestRedirect):
+        # The routing would name the host, which whoever asks may have made up.
+        return redirect(local_path(request.routing_exception.new_url) or "/", request.routing_exception.code)
     if request.endpoint is None:
         return None  # no such page: routing says so
     view = current_app.view_functions[request.endpoint]
@@ -191,7 +195,8 @@ def _find_person(token: str) -> CurrentPerson | None:
         return None
     person = sign_in.person
     found = CurrentPerson(person.id, person.email, person.name, person.role, sign_in.id)
-    if not sign_ins.seen_lately(sign_in, moment):
+    # A live page asks by itself all night: that is nobody at work.
+    if request.blueprint != "live" and not sign_ins.seen_lately(sign_in, moment):
         # Whoever only reads must not be held up by somebody who writes; a later request will note it.
         with suppress(DatabaseBusy), writing(patience=0) as session:
             sign_ins.mark_seen(session, found.sign_in_id, moment)

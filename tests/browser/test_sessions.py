@@ -1,6 +1,7 @@
 """Sign-ins in real browsers: two at once, revoked, lowered, gone back to after the end, and begun at an identity provider."""
 
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from app import create_app
+from blueprints.requests import local_path
 from config import Settings
 from core.database import open_engine, writing
 from core.models import Person, SignIn
@@ -30,6 +32,34 @@ from tests.conftest import COMPILED, SECRET_KEY, close_app
 from tests.factories import PASSWORD, make_campaign, make_person
 
 ADA = {"sub": "ada-at-the-provider", "email": "ada@example.com", "email_verified": True}
+EVIL = "evil.example"
+ELSEWHERE = [
+    f"//{EVIL}", f"///{EVIL}", f"/\\{EVIL}", f"\\\\{EVIL}", f"/\t/{EVIL}", f"/%09/{EVIL}", f" //{EVIL}", f"/\r\n/{EVIL}",
+    f"/\0/{EVIL}", f"https:{EVIL}", f"https:/{EVIL}", f"http:\\\\{EVIL}", f"http://localhost@{EVIL}/", f"//{EVIL}/%2f..",
+    f"http://localhost:80@{EVIL}/", f"http://localhost.{EVIL}/", f"javascript:alert('{EVIL}')", f"data:text/html,{EVIL}",
+    f"/.//{EVIL}", f"/..//{EVIL}", f"http:///{EVIL}", f"//[::1]@{EVIL}", f"/\u2028/{EVIL}", "/" * 5000,
+]  # fmt: skip
+PIECES = [
+    "/",
+    "\\",
+    "\t",
+    "\n",
+    "\r",
+    "\0",
+    " ",
+    ".",
+    "..",
+    ":",
+    "@",
+    "?",
+    "#",
+    "%2f",
+    "%5c",
+    "http:",
+    "javascript:",
+    "localhost",
+    EVIL,
+]
 # What a stream says last, or that nothing of the kind came.
 LAST_WORD = """() => new Promise(resolve => {
     const stream = new EventSource("/live");
@@ -197,6 +227,18 @@ def test_going_back_after_signing_out_shows_nothing_private(ada_in, browser_type
     page.go_back()
     asked_to_sign_in(page)
     keeps.close()
+
+
+def test_no_address_that_we_take_for_ours_leads_a_browser_elsewhere(house, ada_in):
+    chance = random.Random(43)
+    wanted = ELSEWHERE + ["".join(chance.choices(PIECES, k=chance.randint(2, 7))) for _ in range(20_000)]
+    with house.app.test_request_context("/", base_url="http://localhost"):
+        followed = sorted({path for one in wanted if (path := local_path(one))})
+    assert len(followed) > 100
+    page = ada_in()
+    page.goto("/livez")
+    hosts = page.evaluate("paths => paths.map(path => new URL(path, 'http://localhost/sign-in').host)", followed)
+    assert {path: host for path, host in zip(followed, hosts, strict=True) if host != "localhost"} == {}
 
 
 def test_an_identity_provider_on_another_site_lets_a_person_in(browser, house, contexts):
