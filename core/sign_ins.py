@@ -71,10 +71,10 @@ def _note_last_try(session: Session, email: str, address: str, now: datetime) ->
     """Only tries that are let in get here, so a flood leaves no more entries than it has tries. What is no account is not
     told: somebody may have typed a password into the wrong field."""
     person_id = session.scalar(select(Person.id).where(Person.email == email))
-    whom = email if person_id else "an account that is not there"
+    last = f" The last was for {email}." if person_id else ""
     note(
         session, Actor("Somebody not signed in", address=address), "person.use_up_tries", "person", person_id, now,
-        summary=f"Too many wrong passwords; the last try was for {whom}. For some minutes no more are taken.",
+        summary=f"Too many tries to sign in: for some minutes no more are taken.{last}",
     )  # fmt: skip
 
 
