@@ -121,6 +121,7 @@ def notice_key(session: Session, fingerprint: str, now: datetime) -> None:
             note(session, CALLBOARD, "provider.change", "provider", None, now, summary=words)
         state.key_fingerprint = fingerprint
         state.access_token = state.refresh_token = state.token_expires_at = None
+        state.tried_at = state.tried_words = state.is_tried_well = None  # that was said of another key
         clear(state)
 
 

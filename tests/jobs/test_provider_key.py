@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 import jobs.runtime
+from core.audit import CALLBOARD
 from core.database import writing
 from core.models import ProviderState
-from core.provider_state import refuse_key, trouble
+from core.provider_state import Tried, known_state, record_try, refuse_key, trouble
 from jobs.provider import DatabaseTokens, notice_our_key
 from provider.auth import Tokens
 
@@ -18,6 +19,7 @@ def test_a_changed_key_is_noticed_as_a_worker_starts(session, now, monkeypatch):
     notice_our_key(session, jobs.runtime.settings())
     with writing(session):
         refuse_key(session, "Who are you?", now)
+        record_try(session, Tried("Who are you?", False), CALLBOARD, now)
     notice_our_key(session, jobs.runtime.settings())
     assert "refuses our key" in trouble(session, now)
     monkeypatch.setenv("PROVIDER_URL", "http://127.0.0.1:9")
@@ -25,6 +27,7 @@ def test_a_changed_key_is_noticed_as_a_worker_starts(session, now, monkeypatch):
     jobs.runtime.settings.cache_clear()
     notice_our_key(session, jobs.runtime.settings())
     assert trouble(session, now) is None
+    assert known_state(session).tried_at is None
 
 
 def test_tokens_are_kept_sealed_and_found_again(session, now):
