@@ -15,6 +15,7 @@ from core import accounts
 from core.accounts import LONGEST_NAME, MOST_SHOWN, account_state, get_person
 from core.browsers import sign_ins_of
 from core.errors import Invalid
+from core.identity import unlink
 from core.links import LASTS, link_state, make_link, newest_links
 from core.models import Person
 from core.people import LONGEST_EMAIL
@@ -32,9 +33,7 @@ ROLES = {
 
 class PersonForm(FlaskForm):
     name = StringField("Name", [Length(max=LONGEST_NAME, message="At most 255 characters.")], filters=[trimmed])
-    role = RadioField(
-        "Role", [InputRequired("Choose a role.")], choices=ROLES, default="viewer", validate_choice=False
-    )
+    role = RadioField("Role", [InputRequired("Choose a role.")], choices=ROLES, default="viewer", validate_choice=False)
 
 
 class ChangeForm(PersonForm):
@@ -142,6 +141,14 @@ def sign_out(person_id: int) -> ResponseReturnValue:
     with writing() as session:
         person = accounts.sign_out_person(session, person_id, actor(), now())
     return _done(person, "is signed out everywhere.")
+
+
+@bp.post("/<int:person_id>/unlink")
+@needs("admin")
+def unlink_identity(person_id: int) -> ResponseReturnValue:
+    with writing() as session:
+        person = unlink(session, person_id, actor(), now())
+    return _done(person, "is no longer linked to single sign-on.")
 
 
 def _done(person: Person, words: str) -> ResponseReturnValue:

@@ -80,13 +80,14 @@ def _linked(session: Session, person: Person, identity: Identity, address: str, 
     return person
 
 
-def unlink(session: Session, person_id: int, actor: Actor, now: datetime) -> None:
+def unlink(session: Session, person_id: int, actor: Actor, now: datetime) -> Person:
     """Forget which single sign-on account this is; the next sign-in with their e-mail address links anew. NotFound."""
     person = lock_person(session, person_id)
     if person.oidc_subject is not None:
         issuer, _, _ = person.oidc_subject.partition(" ")
         person.oidc_subject = None
         _note(session, person, "person.unlink", actor, now, issuer, None)
+    return person
 
 
 def _note(

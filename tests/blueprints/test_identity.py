@@ -204,6 +204,17 @@ def test_an_account_that_is_linked_opens_to_nobody_else_with_its_address(client,
     assert sign_in(client).location == "/", "the same person under a new address"
 
 
+def test_an_admin_unlinks_a_person_who_has_a_new_account_there(client, ada, provider, sign_in_as):
+    sign_in(client)
+    client.post("/sign-out")
+    admin = sign_in_as("admin")
+    assert f"Linked to single sign-on at {provider.url}." in admin.get(f"/people/{ada.id}").text
+    assert admin.post(f"/people/{ada.id}/unlink", follow_redirects=True).status_code == 200
+    assert "Unlink" not in admin.get(f"/people/{ada.id}").text
+    provider.claims = ADA | {"sub": "a new account"}
+    assert sign_in(client).location == "/"
+
+
 def test_an_address_may_stand_in_the_user_information_of_the_same_person(client, ada, provider):
     provider.lies = {"email": None, "email_verified": None}
     provider.in_userinfo = ADA | {"sub": "somebody else"}
