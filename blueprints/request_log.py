@@ -12,7 +12,7 @@ from core.log_lines import Line, write_lines
 log = logging.getLogger(__name__)
 
 GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-# These come by the thousand and say nothing new.
+# These come by the thousand and say nothing new, unless they were refused.
 QUIET = ("static", "webhooks.", "live.", "health.")
 
 
@@ -42,7 +42,7 @@ def begin() -> None:
 def end(response: Response) -> Response:
     """The rule, not the path, is written: a path may hold a token."""
     response.headers["X-Request-ID"] = g.request_id
-    quiet = (request.endpoint or "").startswith(QUIET)
+    quiet = (request.endpoint or "").startswith(QUIET) and response.status_code < 400
     milliseconds = (time.perf_counter() - g.began) * 1000
     log.log(
         logging.DEBUG if quiet else logging.INFO,

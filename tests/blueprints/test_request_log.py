@@ -25,3 +25,11 @@ def test_a_line_says_who_asked_for_what_from_where_and_how_it_ended(sign_in_as, 
     sign_in_as("viewer").get("/agents/new")
     (line,) = [message for message in caplog.messages if message.startswith("method=")]
     assert re.fullmatch(r"method=GET rule=/agents/new status=403 ms=\d+ by=person:\d+ address=127\.0\.0\.1", line)
+
+
+def test_what_comes_by_the_thousand_is_a_line_only_where_it_is_refused(client, caplog):
+    for path in ("/livez", "/webhooks/guessed"):
+        client.post(path, csrf=False) if "webhooks" in path else client.get(path)
+    assert [message.split(" ms=")[0] for message in caplog.messages if message.startswith("method=")] == [
+        "method=POST rule=/webhooks/<token> status=404"
+    ]
