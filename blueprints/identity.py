@@ -15,8 +15,8 @@ from blueprints.requests import local_path
 from blueprints.runtime import now, settings, site_address
 from blueprints.security import cookie_name, open_door
 from core import sign_ins
-from core.errors import DomainError
-from core.identity import Identity, person_of
+from core.errors import Conflict, Invalid
+from core.identity import Identity, NotLetIn, person_of
 from core.sign_ins import Try
 from provider.identity import IdentityClient, IdentityProviderAway, NotVerified
 
@@ -58,7 +58,7 @@ def begin() -> ResponseReturnValue:
         begun = _client().begin(_redirect_uri())
     except IdentityProviderAway as error:
         log.warning("identity provider: %s", error)
-        return _back(AWAY)
+        return _back(AWAY, request.args.get("next"))
     session[ON_THE_WAY] = {
         "state": begun.state, "nonce": begun.nonce, "code_verifier": begun.code_verifier, "at": int(time.time()),
         "next": (local_path(request.args.get("next")) or "")[:1000],
@@ -71,7 +71,7 @@ def begin() -> ResponseReturnValue:
 def come_back() -> ResponseReturnValue:
     client, begun = _client(), session.pop(ON_THE_WAY, None)
     if "error" in request.args:  # some providers leave the state out of it
-        return _back(CANCELLED, begun["next"] if begun else "")
+        return _back(CANCELLED, begun and begun["next"])
     fits = begun and hmac.compare_digest(begun["state"].encode(), request.args.get("state", "").encode())
     if not fits or time.time() - begun["at"] > LONGEST_ABSENCE_SECONDS:
         return _back(NOT_BEGUN)
@@ -81,7 +81,7 @@ def come_back() -> ResponseReturnValue:
     except NotVerified as error:
         log.warning("identity provider: %s", error)
         return _back(NOT_TRUE, begun["next"])
-    except DomainError as refusal:
+    except (NotLetIn, Conflict, Invalid) as refusal:
         return _back(str(refusal), begun["next"])
     return signed_in(redirect(local_path(begun["next"]) or "/", 303), token)
 
@@ -107,6 +107,6 @@ def _redirect_uri() -> str:
     return site_address() + url_for("identity.come_back")
 
 
-def _back(words: str, wanted: str = "") -> ResponseReturnValue:
+def _back(words: str, wanted: str | None = None) -> ResponseReturnValue:
     flash(words, "error")
     return redirect(url_for("auth.sign_in", next=local_path(wanted)), 303)

@@ -208,7 +208,10 @@ def test_an_admin_unlinks_a_person_who_has_a_new_account_there(client, ada, prov
     sign_in(client)
     client.post("/sign-out")
     admin = sign_in_as("admin")
-    assert f"Linked to single sign-on at {provider.url}." in admin.get(f"/people/{ada.id}").text
+    assert (
+        f'Linked to single sign-on at <span class="breaks">{provider.url}</span>.'
+        in admin.get(f"/people/{ada.id}").text
+    )
     assert admin.post(f"/people/{ada.id}/unlink", follow_redirects=True).status_code == 200
     assert "Unlink" not in admin.get(f"/people/{ada.id}").text
     provider.claims = ADA | {"sub": "a new account"}
