@@ -1,0 +1,223 @@
+"""Every door that changes something leaves an entry in the audit log; a new door has to stand in one of two tables here."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import create_app
+from config import Mail
+from core import approvals
+from core.audit import Actor
+from core.links import make_link
+from core.models import AuditEntry, Campaign, Person, Setting, Wave
+from core.sign_ins import Try, sign_in
+from tests.blueprints.test_api import request_of
+from tests.blueprints.test_compose import ROLES, WHEN, launch_form, path, seen
+from tests.conftest import COMPILED, Browser, close_app
+from tests.core.cast import accepted, launched
+from tests.factories import (
+    PASSWORD,
+    make_agent,
+    make_campaign,
+    make_endpoint,
+    make_list,
+    make_message,
+    make_person,
+    make_token,
+)  # fmt: skip
+
+WITHOUT_ENTRY = {"webhooks.webhook": "the delivery itself is kept, and shown in the inbox"}
+NEW_PASSWORD = "a sentence that nobody guesses"
+UUID = "6f0d3b1e-1111-4222-8333-944455556666"
+BEARER = {"Authorization": "Bearer token-of-a-program"}
+GRACE = Actor("Grace")
+# Nothing of this that the acts below send has a place in an entry: passwords, tokens, secrets, numbers.
+SECRETS = (PASSWORD, NEW_PASSWORD, "token-of-a-program", "s3cret", "/links/", "+1415", "+1 415", "5552671")
+
+
+@dataclass
+class Desk:
+    """One act: the admin who does it in a browser, and the rows that it needs."""
+
+    app: Flask
+    session: Session
+    me: Person
+    browser: Browser
+
+    def draft(self, size: int = 1, **given) -> Campaign:
+        draft = make_campaign(self.session, **given)
+        make_list(self.session, draft, size=size, headers=["phone"], stored_as="a-file")
+        self.session.commit()
+        return draft
+
+    def on_draft(self, step: str, form: dict) -> tuple[str, dict]:
+        draft = self.draft()
+        return path(draft, step), form | ({"seen": seen(self.browser, draft, step)} if step in ("what", "when") else {})
+
+    def checked(self, act: str, size: int = 1) -> tuple[str, dict]:
+        draft = self.draft(size)
+        return path(draft, act), launch_form(self.browser, draft)
+
+    def asked(self, answer: str, **form: str) -> tuple[str, dict]:
+        draft, now = self.draft(4), datetime.now(UTC)
+        found = approvals.substance_of(self.session, draft.id)
+        asked = approvals.ask(self.session, draft.id, found, campaign_version=1, list_version=1, actor=GRACE, now=now)
+        self.session.commit()
+        return f"/campaigns/{draft.id}/approval/{answer}", {"digest": asked.digest, **form}
+
+    def undecided(self, act: str, **form: str) -> tuple[str, dict]:
+        campaign = launched(self.session, datetime.now(UTC), first=self.me.id * 10)
+        wave = accepted(self.session, campaign, datetime.now(UTC))
+        wave.state = "needs_person"
+        self.session.commit()
+        return f"/campaigns/{campaign.id}/waves/1/{act}", form
+
+    def held(self, act: str) -> tuple[str, dict]:
+        campaign = launched(self.session, datetime.now(UTC), first=self.me.id * 10)
+        accepted(self.session, campaign, datetime.now(UTC))
+        self.session.query(Wave).filter_by(campaign_id=campaign.id).update({"state": "refused"})
+        campaign.hold = "refused"
+        self.session.commit()
+        return f"/campaigns/{campaign.id}/{act}", {}
+
+    def told(self, act: str, **given) -> tuple[str, dict]:
+        campaign = make_campaign(self.session, state="running")
+        message = make_message(self.session, make_endpoint(self.session, campaign, **given), state="given_up")
+        self.session.commit()
+        return f"/campaigns/{campaign.id}/messages/{act.format(message.id)}", {}
+
+    def somebody(self, act: str = "", form: dict | None = None, **given) -> tuple[str, dict]:
+        person = make_person(self.session, **given)
+        self.session.commit()
+        return f"/people/{person.id}{act}", form or {}
+
+    def other_browser(self) -> str:
+        sign_in(self.session, self.me, Try(0, self.me.email, ""), "another", datetime.now(UTC))
+        self.session.commit()
+        page = self.browser.get("/account").text
+        return page.split("/account/browsers/")[1].split("/")[0]
+
+    def link(self) -> str:
+        person = make_person(self.session, password_hash=None)
+        _, token = make_link(self.session, person.id, GRACE, datetime.now(UTC), by_mail=False)
+        self.session.commit()
+        return f"/links/{token}"
+
+    def agent(self) -> tuple[str, dict]:
+        agent = make_agent(self.session)
+        self.session.commit()
+        return f"/agents/{agent.id}", {"name": "Other", "uuid": agent.uuid}
+
+    def token(self) -> str:
+        token = make_token(self.session, f"token-{self.me.id}")
+        self.session.commit()
+        return f"/api-tokens/{token.id}/revoke"
+
+
+# The act that an entry names, then where and what is sent. A program's doors get JSON.
+ENTRIES = {
+    "account.change": ("person.change_own", lambda d: ("/account", {"name": "Ada L.", "phone": "+1 415 555 2671"})),
+    "account.change_password": ("person.change_password", lambda d: (
+        "/account/password", {"current": PASSWORD, "password": NEW_PASSWORD, "again": NEW_PASSWORD})),
+    "account.end_sign_in": ("person.end_sign_in", lambda d: (f"/account/browsers/{d.other_browser()}/end", {})),
+    "agents.add": ("agent.add", lambda d: ("/agents/new", {"name": "Spring", "uuid": UUID})),
+    "agents.change": ("agent.change", lambda d: d.agent()),
+    "api.create": ("campaign.launch", lambda d: ("/api/v1/campaigns", request_of(1))),
+    "api.keep": ("agent.change", lambda d: (f"/api/v1/agents/{UUID}", {"name": "Summer", "variables": []})),
+    "api_tokens.add": ("token.add", lambda d: ("/api-tokens/new", {"name": "Nightly", "scopes": "read"})),
+    "api_tokens.revoke": ("token.revoke", lambda d: (d.token(), {})),
+    "approvals.approve": ("campaign.launch", lambda d: d.asked("approve")),
+    "approvals.refuse": ("campaign.refuse", lambda d: d.asked("refuse", words="Too early.")),
+    "approvals.take_back": ("campaign.take_back", lambda d: d.asked("take-back")),
+    "auth.ask_for_link": ("person.ask_for_link", lambda d: ("/forgotten-password", {"email": d.me.email})),
+    "auth.check_sign_in": ("person.sign_in", lambda d: ("/sign-in", {"email": d.me.email, "password": PASSWORD})),
+    "auth.sign_out": ("person.sign_out", lambda d: ("/sign-out", {})),
+    "auth.sign_out_everywhere": ("person.sign_out_everywhere", lambda d: ("/sign-out-everywhere", {})),
+    "campaigns.it_was_sent": ("wave.it_was_sent", lambda d: d.undecided("it-was-sent")),
+    "campaigns.leave_out": ("campaign.leave_out", lambda d: d.held("leave-out")),
+    "campaigns.send_again": ("wave.send_again", lambda d: d.undecided("send-again", typed="3")),
+    "campaigns.try_again": ("campaign.try_again", lambda d: d.held("try-again")),
+    "compose.ask": ("campaign.ask_approval", lambda d: d.checked("ask", size=4)),
+    "compose.delete": ("campaign.delete", lambda d: d.on_draft("delete", {})),
+    "compose.launch": ("campaign.launch", lambda d: d.checked("launch")),
+    "compose.mapping": ("draft.mapping", lambda d: d.on_draft("who/mapping", ROLES | {"number": "0", "names-0": "a"})),
+    "compose.new": ("campaign.create", lambda d: ("/campaigns/new", {"name": "Spring", "agent": ""})),
+    "compose.place_test_call": ("campaign.test_call", lambda d: d.on_draft("test-call", {"phone": "+1 415 555 2671", "row": "2"})),
+    "compose.reading": ("draft.reading", lambda d: d.on_draft("who/reading", {"country": "DE", "header": "1"})),
+    "compose.what": ("draft.change", lambda d: d.on_draft("what", {"name": "Another name", "agent": ""})),
+    "compose.when": ("draft.change", lambda d: d.on_draft("when", WHEN | {"lines": "9"})),
+    "compose.who": ("draft.upload", lambda d: d.on_draft("who", {"pasted": "+14155552671", "country": "US"})),
+    "links.use": ("person.set_password", lambda d: (d.link(), {"password": NEW_PASSWORD, "again": NEW_PASSWORD})),
+    "messages.resume": ("endpoint.resume", lambda d: d.told("resume", disabled_at=datetime.now(UTC))),
+    "messages.send_again": ("message.send_again", lambda d: d.told("{}/send-again")),
+    "messages.send_all_again": ("message.send_again", lambda d: d.told("send-again")),
+    "people.activate": ("person.activate", lambda d: d.somebody("/activate", is_active=False)),
+    "people.add": ("person.add", lambda d: ("/people/new", {"email": "new@example.com", "name": "", "role": "viewer"})),
+    "people.change": ("person.change", lambda d: d.somebody(form={"name": "", "role": "launcher"})),
+    "people.deactivate": ("person.deactivate", lambda d: d.somebody("/deactivate")),
+    "people.new_link": ("person.reset_link", lambda d: d.somebody("/link")),
+    "people.sign_out": ("person.sign_out_everywhere", lambda d: d.somebody("/sign-out")),
+    "people.unlink_identity": ("person.unlink", lambda d: d.somebody("/unlink", oidc_subject="an issuer and a subject")),
+    "provider.try_it": ("provider.try", lambda d: ("/provider/try", {})),
+    "settings.change": ("settings.change", lambda d: ("/settings", {"approval_above": "7"})),
+}  # fmt: skip
+# There nobody is signed in yet: the entry names the person that the form or the link does.
+OPEN = ("auth.ask_for_link", "auth.check_sign_in", "links.use")
+
+
+@pytest.fixture
+def database_url(sqlite_url):
+    """What a door writes does not depend on the kind of the database."""
+    return sqlite_url
+
+
+@pytest.fixture
+def app(settings):
+    app = create_app(replace(settings, mail=Mail("127.0.0.1", 1, "none", None, None, "callboard@example.com")))
+    app.test_client_class, app.jinja_env.bytecode_cache = Browser, COMPILED
+    yield app
+    close_app(app)
+
+
+def writing_doors(app):
+    return {rule.endpoint for rule in app.url_map.iter_rules() if rule.methods & {"POST", "PUT", "PATCH", "DELETE"}}
+
+
+def test_every_door_that_takes_more_than_a_look_has_its_place_here(app):
+    assert writing_doors(app) == set(ENTRIES) | set(WITHOUT_ENTRY)
+
+
+def test_every_change_leaves_an_entry_that_names_who_made_it(app, session, sign_in_as):
+    session.add(Setting(name="approval_above", value={"is": 3}))
+    program = make_token(session)
+    session.commit()
+    wrong = []
+    for endpoint, (act, prepared) in ENTRIES.items():
+        browser = sign_in_as("admin")
+        me = session.scalars(select(Person).order_by(Person.id.desc())).first()
+        where, form = prepared(Desk(app, session, me, browser))
+        last = session.scalars(select(AuditEntry.id).order_by(AuditEntry.id.desc())).first()
+        session.rollback()
+        status = send(app, endpoint, where, form, browser)
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.id > last, AuditEntry.act == act)).all()
+        who = {
+            entry.api_token_id == program.id if endpoint.startswith("api.") else entry.person_id == me.id
+            for entry in entries
+        }
+        if not entries or (who != {True} and endpoint not in OPEN):
+            wrong.append(f"{endpoint} answered {status}: {[(entry.act, entry.actor) for entry in entries]}")
+        session.rollback()
+    assert wrong == []
+    told = str([(e.summary, e.before, e.after) for e in session.scalars(select(AuditEntry))])
+    assert [secret for secret in SECRETS if secret in told] == []
+
+
+def send(app, endpoint, where, form, browser):
+    if endpoint.startswith("api."):
+        method = "PUT" if endpoint == "api.keep" else "POST"
+        return app.test_client().open(where, method=method, json=form, headers=BEARER, csrf=False).status_code
+    return (app.test_client() if endpoint in OPEN else browser).post(where, data=form).status_code
