@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.log_lines import without_secrets
 from core.models import AuditEntry
 
 LONGEST_VALUE = 500
@@ -38,12 +39,15 @@ def note(
     session: Session, actor: Actor, act: str, subject: str, subject_id: int | None, now: datetime, *,
     summary: str = "", before: Mapping[str, Any] | None = None, after: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Add one entry. `act` is a verb with its noun ("campaign.launch"), `summary` a sentence for the activity feed."""
+    """Add one entry. `act` is a verb with its noun ("campaign.launch"), `summary` a sentence for the activity feed.
+
+    Numbers and secrets are taken out of the sentence, since the provider's words may stand in it.
+    """
     session.add(
         AuditEntry(
             at=now, actor=actor.name[:LONGEST_NAME], person_id=actor.person_id, api_token_id=actor.api_token_id,
-            address=actor.address[:LONGEST_ADDRESS], act=act, subject=subject, subject_id=subject_id, summary=summary,
-            before=_kept(before), after=_kept(after),
+            address=actor.address[:LONGEST_ADDRESS], act=act, subject=subject, subject_id=subject_id,
+            summary=without_secrets(summary), before=_kept(before), after=_kept(after),
         )
     )  # fmt: skip
 

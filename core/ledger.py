@@ -279,7 +279,10 @@ def _raise_alarm(
     named = campaign.alarm.split("\n") if campaign.alarm else []
     if words not in named:
         campaign.alarm = "\n".join([*named, words])
-        note(session, CALLBOARD, "contact.called_twice", "campaign", campaign.id, now, summary=words)
+        # The page names the number; the audit log, which is kept for good, names the contact.
+        told = f"Somebody may be called twice: waves {wave.ordinal} and {other.ordinal} both hold this person."
+        note(session, CALLBOARD, "contact.called_twice", "campaign", campaign.id, now, summary=told,
+             after={"contact": contact.id})  # fmt: skip
 
 
 def _reason(state: str, attempts: Sequence[Attempt]) -> str:

@@ -162,7 +162,7 @@ def sign_in(
         )
     )  # fmt: skip
     person.last_sign_in_at = now
-    actor = Actor(person.email, person.id, address=tried.address)
+    actor = Actor(person.name or person.email, person.id, address=tried.address)
     how = f" with {by}" if by else ""
     note(session, actor, "person.sign_in", "person", person.id, now, summary=f"{person.email} signed in{how}.")
     return token

@@ -35,7 +35,8 @@ def places(callboard, browser, signed_in) -> list[str]:
         "/campaigns/", "/campaigns/?show=drafts", "/campaigns/?q=nothing", live, f"{live}?state=declined", f"{live}/waves/1",
         person, "/inbox/", "/inbox/?verdict=stale", delivery, "/agents/", "/agents/new", f"{draft}/what", f"{draft}/who",
         f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/people", "/people/new",
-        "/people/1", "/account", "/forgotten-password", "/links/of-nobody", "/nowhere",
+        "/people/1", "/account", "/forgotten-password", "/links/of-nobody", "/nowhere", "/settings", "/api-tokens", "/audit",
+        "/audit?from=nonsense", "/audit?q=nothing",
     ]  # fmt: skip
 
 

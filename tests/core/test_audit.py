@@ -9,6 +9,7 @@ from core.drafts import create_draft, delete_draft, fingerprint, save_step
 from core.list_edits import list_edit
 from core.lists import accept_file, change_mapping
 from core.models import AuditEntry, Campaign
+from core.progress import feed
 from core.provider_state import notice_key
 from core.sign_ins import MOST_FOR_ACCOUNT, TooManyTries, begin_try, sign_out
 from tests.factories import make_agent, make_campaign, make_list, make_person
@@ -121,3 +122,23 @@ def test_a_sign_out_and_another_key_to_the_provider_are_told(session, now):
     session.flush()
     assert [entry.act for entry in entries(session)] == ["person.sign_out", "provider.change"]
     assert "second" not in str(entries(session))
+
+
+def test_numbers_and_secrets_in_the_provider_s_words_do_not_reach_the_log(session, now):
+    note(
+        session,
+        ADA,
+        "wave.refused",
+        "campaign",
+        1,
+        now,
+        summary="Wave 1: no +14155550123, Bearer abc.def, and 1,234 more.",
+    )
+    session.flush()
+    assert entries(session)[0].summary == "Wave 1: no <number …23>, Bearer <secret>, and 1,234 more."
+
+
+def test_how_a_campaign_was_composed_is_not_in_its_feed(session, now):
+    campaign = create_draft(session, ADA, now)
+    save_step(session, campaign.id, "what", {"note": "n"}, fingerprint(campaign, "what"), ADA, now)
+    assert [line.words for line in feed(session, campaign.id)] == ["Ada began this draft."]
