@@ -11,6 +11,9 @@ TOOLS := $(VENV)/tools
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 PINS := --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-package colorama
 
+# Side by side, a file at a time, each process with servers of its own: one more than the two cores of a small machine, as many tests wait.
+ALL_TESTS := --numprocesses 3 --dist loadfile
+
 .PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive clean
 
 help: ## show these commands
@@ -21,7 +24,7 @@ run: $(VENV)/ready-to-run ## start everything; Ctrl-C stops it
 
 test: $(VENV)/ready-to-test ## run all tests; ARGS="tests/core -x" chooses some
 	@$(BIN)/python -m ops.test_tools
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),$(ALL_TESTS))
 
 lint: $(VENV)/ready-to-test ## check style, formatting and types
 	@$(BIN)/ruff check .
