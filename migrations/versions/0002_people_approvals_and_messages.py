@@ -121,13 +121,22 @@ def upgrade() -> None:
     op.add_column("campaign", sa.Column("is_test", sa.Boolean(), nullable=False, server_default=sa.false()))
     _add_test_of_id()
     op.create_index("ix_campaign_test_of", "campaign", ["test_of_id", "id"], unique=False)
-    # The address that an API caller named becomes an endpoint of the campaign.
+    op.add_column("wave", sa.Column("tells_calls", sa.Boolean(), nullable=False, server_default=sa.false()))
+    # The address that an API caller named becomes an endpoint of the campaign; of one under way it is told from now on.
     op.execute(
         f"""INSERT INTO endpoint (campaign_id, name, url, secret, events, created_at, failures, disabled_words)
         SELECT id, '', webhook_url, webhook_secret,
             CASE WHEN notify_on_call_complete THEN {_json('["campaign", "call"]')} ELSE {_json('["campaign"]')} END,
             created_at, 0, ''
         FROM campaign WHERE webhook_url IS NOT NULL"""
+    )
+    op.execute(
+        """UPDATE endpoint SET progress_at = created_at WHERE campaign_id IN
+        (SELECT id FROM campaign WHERE state IN ('scheduled', 'running', 'paused', 'stopping'))"""
+    )
+    op.execute(
+        """UPDATE wave SET tells_calls = true WHERE finished_at IS NULL AND campaign_id IN
+        (SELECT id FROM campaign WHERE notify_on_call_complete AND webhook_url IS NOT NULL)"""
     )
     op.drop_column("campaign", "webhook_secret")
     op.drop_column("campaign", "webhook_url")
@@ -142,8 +151,6 @@ def upgrade() -> None:
     op.add_column("provider_state", sa.Column("is_tried_well", sa.Boolean(), nullable=True))
     op.add_column("provider_state", sa.Column("quota", sa.JSON(), nullable=True))
     op.add_column("provider_state", sa.Column("quota_at", sa.DateTime(timezone=True), nullable=True))
-
-    op.add_column("wave", sa.Column("tells_calls", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def _audit_entry_only_grows() -> None:
