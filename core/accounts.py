@@ -89,11 +89,9 @@ def change_person(
 
 def deactivate(session: Session, person_id: int, actor: Actor, now: datetime) -> Person:
     """They are signed out everywhere at once, and their links are void. What they did stays under their name."""
-    person, others = _with_admins(session, person_id)
-    if person.id == actor.person_id:
+    if person_id == actor.person_id:
         raise DomainError("You cannot deactivate your own account. Ask another admin.")
-    if _is_last_admin(person, others):
-        raise DomainError(LAST_ADMIN)
+    person = refuse_to_shut_out(session, person_id)
     if person.is_active:
         person.is_active = False
         end_sign_ins(session, person.id, now)
@@ -121,7 +119,7 @@ def _note_active(session: Session, person: Person, actor: Actor, now: datetime) 
 
 def sign_out_person(session: Session, person_id: int, actor: Actor, now: datetime) -> Person:
     """End every sign-in of somebody, wherever they are."""
-    person = get_person(session, person_id)
+    person = lock_person(session, person_id)
     end_sign_ins(session, person.id, now)
     summary = f"{person.email} was signed out everywhere."
     note(session, actor, "person.sign_out_everywhere", "person", person.id, now, summary=summary)
@@ -167,6 +165,14 @@ def change_own_password(
     summary = f"{person.email} changed their password."
     note(session, actor, "person.change_password", "person", person.id, now, summary=summary)
     return token
+
+
+def refuse_to_shut_out(session: Session, person_id: int) -> Person:
+    """Somebody, locked, who may lose their way in; DomainError when nobody could administer any more."""
+    person, others = _with_admins(session, person_id)
+    if _is_last_admin(person, others):
+        raise DomainError(LAST_ADMIN)
+    return person
 
 
 def _with_admins(session: Session, person_id: int) -> tuple[Person, list[Person]]:

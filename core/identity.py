@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core.accounts import LONGEST_NAME, add_person
+from core.accounts import LONGEST_NAME, add_person, get_person, refuse_to_shut_out
 from core.audit import CALLBOARD, Actor, note
 from core.errors import Conflict, DomainError
 from core.models import Person
@@ -81,7 +81,12 @@ def _linked(session: Session, person: Person, identity: Identity, address: str, 
 
 
 def unlink(session: Session, person_id: int, actor: Actor, now: datetime) -> Person:
-    """Forget which single sign-on account this is; the next sign-in with their e-mail address links anew. NotFound."""
+    """Forget which single sign-on account this is; the next sign-in with their e-mail address links anew. NotFound.
+
+    DomainError when it is the only way in of the only admin: should that address be another one by now, nobody could undo it.
+    """
+    if not get_person(session, person_id).password_hash:
+        refuse_to_shut_out(session, person_id)  # locks all admins, in their order
     person = lock_person(session, person_id)
     if person.oidc_subject is not None:
         issuer, _, _ = person.oidc_subject.partition(" ")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.audit import Actor, note
 from core.errors import DomainError
 from core.models import Person, SignIn, SignInFailure
-from core.people import plain_email
+from core.people import lock_person, plain_email
 from core.tokens import token_hash
 
 IDLE_LIMIT = timedelta(hours=12)
@@ -202,6 +202,7 @@ def sign_out(session: Session, token: str, actor: Actor, now: datetime) -> None:
 
 def sign_out_everywhere(session: Session, person_id: int, actor: Actor, now: datetime) -> None:
     """End every sign-in of this person, this one too."""
+    lock_person(session, person_id)  # before their sign-ins, as whoever changes a password does
     _revoke(session, SignIn.person_id == person_id, now)
     note(
         session, actor, "person.sign_out_everywhere", "person", person_id, now,

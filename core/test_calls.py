@@ -16,6 +16,7 @@ from core.launch import launch, lock_campaign, require_draft, variables_of
 from core.lookups import attempts_of, waves_of
 from core.models import Attempt, Campaign, Contact, ContactList, Person, Row
 from core.moves import move_campaign
+from core.people import lock_person
 from core.phone import clean
 from core.requests import LONGEST_NAME
 from core.states import LIVE_CAMPAIGNS, CampaignState, ContactState, RowVerdict, WaveState
@@ -50,7 +51,7 @@ def place_test_call(
     require_draft(draft)
     if draft.agent_id is None:
         raise Invalid("Choose the agent that makes the calls first.", "phone")
-    _check_pace(session, draft, now)
+    _check_pace(session, draft, actor, now)
     contact_list = session.scalar(select(ContactList).where(ContactList.campaign_id == draft_id))
     cleaned = clean(phone, contact_list.country if contact_list else "US")
     if cleaned.number is None:
@@ -66,13 +67,20 @@ def place_test_call(
     return test
 
 
-def _check_pace(session: Session, draft: Campaign, now: datetime) -> None:
-    """The draft's lock makes this exact: a second click waits here, then finds the first one's call."""
+def _check_pace(session: Session, draft: Campaign, actor: Actor, now: datetime) -> None:
+    """The locks of draft and person make this exact: a second click waits here, then finds the first one's call.
+
+    Counted per person too, so that new drafts are no way to call a list without the approval that its launch needs.
+    """
+    if actor.person_id is not None:
+        lock_person(session, actor.person_id)
     tests = select(func.count()).where(Campaign.test_of_id == draft.id)
     if session.scalar(tests.where(Campaign.state.in_(LIVE_CAMPAIGNS))):
         raise Conflict("A test call of this draft is under way. Wait until it has ended.")
-    if (session.scalar(tests.where(Campaign.created_at > now - timedelta(hours=1))) or 0) >= MOST_AN_HOUR:
-        raise Conflict(f"{MOST_AN_HOUR} test calls of one draft within an hour are enough. Try again later.")
+    lately = (Campaign.is_test, Campaign.created_at > now - timedelta(hours=1))
+    for whose in (Campaign.test_of_id == draft.id, Campaign.created_by_id == actor.person_id):
+        if (session.scalar(select(func.count()).where(*lately, whose)) or 0) >= MOST_AN_HOUR:
+            raise Conflict(f"{MOST_AN_HOUR} test calls within an hour are enough. Try again later.")
 
 
 def _campaign(session: Session, draft: Campaign, actor: Actor, now: datetime) -> Campaign:

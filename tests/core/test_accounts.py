@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from core.accounts import (
@@ -14,14 +14,20 @@ from core.accounts import (
     change_person,
     deactivate,
     people,
+    sign_out_person,
 )
 from core.audit import Actor
+from core.browsers import end_sign_ins, renew_token
 from core.database import writing
 from core.errors import Conflict, DomainError, Invalid
 from core.links import find_link, make_link
 from core.models import AuditEntry, Person, SignIn
-from core.sign_ins import Try, find_sign_in, sign_in
+from core.people import lock_person
+from core.sign_ins import Try, find_sign_in, sign_in, sign_out_everywhere
 from tests.factories import make_person
+from tests.sandbox_process import wait_until
+
+WAITING_FOR_ME = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
 
 
 @pytest.fixture
@@ -128,6 +134,30 @@ def test_a_new_password_ends_every_other_sign_in_and_renews_this_one(session, ad
     with pytest.raises(Conflict, match="from another browser"):
         change_own_password(session, ada.id, here.id, "old hash", "newer hash", by_ada, now)
     assert session.scalars(select(SignIn.revoked_at).order_by(SignIn.id)).all() == [None, now]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("end_all", [sign_out_everywhere, sign_out_person])
+def test_a_new_password_and_a_sign_out_everywhere_do_not_wait_for_each_other(
+    session, engine, ada, by_ada, now, end_all
+):
+    with writing(session):
+        tokens = [sign_in(session, ada, Try(0, ada.email, ""), "", now) for _ in range(2)]
+    here = find_sign_in(session, tokens[1], now).id
+
+    def sign_out():
+        with Session(engine) as own, writing(own):
+            end_all(own, by_ada.person_id, by_ada, now)
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing(session):
+            lock_person(session, ada.id)
+            renew_token(session, here, now)
+            other = pool.submit(sign_out)
+            wait_until(lambda: session.scalar(text(WAITING_FOR_ME)))
+            end_sign_ins(session, ada.id, now, but=here)
+        other.result()
+    assert all(find_sign_in(session, token, now) is None for token in tokens)
 
 
 def test_ones_own_number_is_kept_whole_and_stays_out_of_the_audit(session, ada, by_ada, now):

@@ -41,6 +41,15 @@ def test_a_second_subject_with_the_address_is_refused_until_an_admin_unlinks(ses
     assert come(session, now, AGAIN).id == ada.id
 
 
+def test_the_last_admins_only_way_in_is_not_forgotten(session, now):
+    ada = make_person(session, email="ada@example.com", role="admin", password_hash=None)
+    come(session, now)
+    with pytest.raises(DomainError, match="only admin who can sign in"):
+        unlink(session, ada.id, Actor("Ada", ada.id), now)
+    make_person(session, email="grace@example.com", role="admin")
+    assert unlink(session, ada.id, Actor("Grace"), now).oidc_subject is None
+
+
 def test_the_same_subject_of_another_issuer_is_somebody_else(session, now):
     make_person(session, email="ada@example.com")
     come(session, now)

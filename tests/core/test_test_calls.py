@@ -153,6 +153,17 @@ def test_so_many_in_an_hour_are_enough(session, draft, ada, now):
     assert place(session, draft, ada, now + timedelta(minutes=61)).is_test
 
 
+def test_another_draft_is_no_way_around_that(session, draft, ada, now):
+    for _ in range(MOST_AN_HOUR):
+        made = {"is_test": True, "created_by_id": ada.person_id}  # of drafts that are deleted by now
+        session.add(Campaign(state="completed", state_since=now, created_at=now, **made))
+    grace = Actor("Grace", make_person(session, email="grace@example.com").id)
+    session.commit()
+    with pytest.raises(Conflict, match="within an hour are enough"):
+        place(session, draft, ada, now)
+    assert place(session, draft, grace, now).is_test
+
+
 def test_a_launched_draft_is_tested_no_more(session, draft, ada, now):
     with writing(session):
         launch(session, draft.id, campaign_version=draft.version, list_version=1, actor=ada, now=now)
