@@ -98,8 +98,9 @@ def _change_password(current: str, wanted: str) -> str:
         raise Invalid(WRONG, "current")
     hashed = passwords.hash_password(wanted)
     with writing() as session:
-        forgive(session, tried)
-        return change_own_password(session, me.id, me.sign_in_id, known, hashed, actor(), now())
+        token = change_own_password(session, me.id, me.sign_in_id, known, hashed, actor(), now())
+        forgive(session, tried)  # after the person's lock, as at the sign-in
+    return token
 
 
 @bp.post("/browsers/<int:sign_in_id>/end")

@@ -1,12 +1,18 @@
 """Signing in: the right password only, not too many tries, and a sign-in that ends when it should."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
+from core.database import writing
 from core.models import Person, SignIn, SignInFailure
+from core.people import lock_person
+from core.sign_ins import Try, forgive
+from tests.core.test_accounts import WAITING_FOR_ME
 from tests.factories import PASSWORD, make_person
+from tests.sandbox_process import wait_until
 
 
 @pytest.fixture
@@ -168,3 +174,16 @@ def test_a_form_without_its_token_is_refused_with_a_sentence(client, ada):
     answer = client.post("/sign-in", data={"email": "ada@example.com", "password": PASSWORD}, csrf=False)
     assert answer.status_code == 400
     assert "This form was open for too long" in answer.text
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_sign_in_and_a_new_password_at_once_do_not_wait_for_each_other(client, ada, session):
+    try_password(client)
+    form = {"current": PASSWORD, "password": "kettles sing on the hob", "again": "kettles sing on the hob"}
+    with ThreadPoolExecutor(1) as pool:
+        with writing(session):
+            lock_person(session, ada.id)
+            answer = pool.submit(client.post, "/account/password", data=form)
+            wait_until(lambda: session.scalar(text(WAITING_FOR_ME)))
+            forgive(session, Try(0, ada.email, "127.0.0.1"))  # as the sign-in does, with that lock
+        assert answer.result().location == "/account"
