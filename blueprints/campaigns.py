@@ -20,7 +20,7 @@ from core.approvals import approved_by
 from core.asking import disagrees
 from core.message_log import find_endpoint
 from core.models import Campaign, Wave
-from core.progress import Progress, feed, progress, wave_counts
+from core.progress import Progress, feed, progress, progress_of_each, wave_counts
 from core.requests import wave_plan
 from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState, WaveState
 from jobs.queue import TICK, announce, ring
@@ -64,10 +64,11 @@ def index() -> ResponseReturnValue:
 def board_rows(session: Session, campaigns: Any) -> list[tuple[Campaign, Progress | None, bool]]:
     """Each campaign with its numbers (a draft has none yet), and whether somebody has to do something about it."""
     undecided = lookups.undecided_campaigns(session, [one.id for one in campaigns])
+    known = progress_of_each(session, [one for one in campaigns if one.state != CampaignState.DRAFT])
     return [
         (
             one,
-            progress(session, one) if one.state != CampaignState.DRAFT else None,
+            known.get(one.id),
             bool((one.hold and one.state in LIVE_CAMPAIGNS) or one.alarm) or one.id in undecided,
         )
         for one in campaigns

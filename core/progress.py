@@ -1,5 +1,6 @@
 """A campaign's numbers: kept counts of finished waves plus a count over the open ones, so the cost follows the open waves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,20 +52,31 @@ class Progress:
 
 
 def progress(session: Session, campaign: Campaign) -> Progress:
-    """Sums over waves that are over, one grouped count over those that are not; whoever is in no wave and not set aside is ready."""
-    counts = dict.fromkeys(map(str, ContactState), 0)
-    waves = session.execute(select(Wave.id, Wave.counts, Wave.excluded).where(Wave.campaign_id == campaign.id)).all()
-    counts[ContactState.EXCLUDED] = campaign.excluded_at_launch + sum(wave.excluded for wave in waves)
-    counts[ContactState.CANCELLED] = campaign.cancelled
-    for kept in (wave.counts for wave in waves if wave.counts):
-        _add(counts, kept)
-    if open_waves := [wave.id for wave in waves if wave.counts is None]:
-        rows = session.execute(
-            select(Contact.state, func.count()).where(Contact.wave_id.in_(open_waves)).group_by(Contact.state)
-        )
-        _add(counts, dict(rows.all()))
-    counts[ContactState.READY] = campaign.size - sum(counts.values())
-    return Progress(counts, campaign.size)
+    return progress_of_each(session, [campaign])[campaign.id]
+
+
+def progress_of_each(session: Session, campaigns: Sequence[Campaign]) -> dict[int, Progress]:
+    """Sums over waves that are over, one grouped count over those that are not; whoever is in no wave and not set aside is ready.
+
+    Two statements for however many campaigns; the answer is by their ids.
+    """
+    told = {one.id: dict.fromkeys(map(str, ContactState), 0) for one in campaigns}
+    for one in campaigns:
+        _add(told[one.id], {ContactState.EXCLUDED: one.excluded_at_launch, ContactState.CANCELLED: one.cancelled})
+    waves = select(Wave.id, Wave.campaign_id, Wave.counts, Wave.excluded).where(Wave.campaign_id.in_(told))
+    open_waves = {}
+    for wave in session.execute(waves):
+        _add(told[wave.campaign_id], {ContactState.EXCLUDED: wave.excluded})
+        _add(told[wave.campaign_id], wave.counts or {})
+        if wave.counts is None:
+            open_waves[wave.id] = wave.campaign_id
+    if open_waves:
+        people = select(Contact.wave_id, Contact.state, func.count()).where(Contact.wave_id.in_(open_waves))
+        for wave_id, state, count in session.execute(people.group_by(Contact.wave_id, Contact.state)):
+            _add(told[open_waves[wave_id]], {state: count})
+    for one in campaigns:
+        told[one.id][ContactState.READY] = one.size - sum(told[one.id].values())
+    return {one.id: Progress(told[one.id], one.size) for one in campaigns}
 
 
 def _add(counts: dict[str, int], more: dict[str, int]) -> None:

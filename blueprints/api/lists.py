@@ -11,7 +11,7 @@ from blueprints.api.queries import Query, cursor
 from blueprints.database import db
 from blueprints.security import needs_token
 from core import api_lists
-from core.campaign_words import campaign_answer, iso
+from core.campaign_words import campaign_answers, iso
 from core.lookups import Page
 from core.message_log import STATES as MESSAGE_STATES
 from core.message_log import find_endpoint, messages_page
@@ -33,7 +33,7 @@ def campaigns() -> Response:
     key, limit = query.key("campaigns"), query.limit()
     query.done()
     page = api_lists.campaigns(session, wanted, key, limit)
-    return _answer(page, "campaigns", (campaign_answer(session, campaign) for campaign in page.rows))
+    return _answer(page, "campaigns", campaign_answers(session, page.rows))
 
 
 @bp.get("/campaigns/<campaign_id>/contacts")

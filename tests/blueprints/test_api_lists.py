@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from core.database import writing
 from core.models import AuditEntry, Contact, Delivery, Endpoint, Message
@@ -80,6 +80,21 @@ def test_campaigns_can_be_looked_for(program, session):
         ({"created_after": "2026-03-02T12:00:00Z", "created_before": "2026-03-04T12:00:00Z", "search": ""}, {second}),
     ):  # fmt: skip
         assert set(program.all("/campaigns", "campaign_id", **query)) == {str(one.id) for one in found}, query
+
+
+def test_a_long_page_of_campaigns_takes_as_many_statements_as_a_short_one(program, session, engine):
+    for place in range(12):
+        campaign = launched(session, NOW, people=2, first=2 * place, retry_attempts=place % 2)
+        tick(session, campaign, NOW)
+    asked = []
+    event.listen(Engine, "before_cursor_execute", note_it := lambda *args: asked.append(args[2]))
+    answers = [(program.get("/campaigns", limit=limit).json["items"], len(asked)) for limit in (2, 12)]
+    event.remove(Engine, "before_cursor_execute", note_it)
+    (few, short), (many, both) = answers
+    assert (len(few), len(many)) == (2, 12)
+    assert both <= 2 * short
+    each = [program.get(f"/campaigns/{item['campaign_id']}").json for item in many]
+    assert [{key: one[key] for key in DOCUMENTED_KEYS} for one in each] == many
 
 
 def test_contacts_come_in_the_order_of_the_list(program, session):
