@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 TICK, SUBMIT, ASK, LISTS, OUTGOING = "tick", "submit", "ask", "lists", "outgoing"
 QUEUES = (TICK, SUBMIT, ASK, LISTS, OUTGOING)
-# A bell beside those of the queues: mail goes out where messages do.
+# A bell beside those of the queues: mail goes out where messages do, before those that wait for slow servers.
 MAIL = "mail"
 # The longest a job may run, in seconds. A wave that is `submitting` for longer than its job can live is `unknown`.
 TIME_LIMITS = {TICK: 60, SUBMIT: 110, ASK: 120, LISTS: 3600, OUTGOING: 120}
@@ -58,7 +58,7 @@ def ring(redis_url: str, name: str, row_id: int) -> bool:
     queue_name, job = JOBS[name]
     try:
         bell = queue(queue_name, web_redis(redis_url))
-        bell.enqueue_call(job, args=(row_id,), result_ttl=0, failure_ttl=A_DAY, ttl=TEN_MINUTES)
+        bell.enqueue_call(job, args=(row_id,), result_ttl=0, failure_ttl=A_DAY, ttl=TEN_MINUTES, at_front=name == MAIL)
     except (RedisError, OSError) as error:
         log.warning("could not ring %s: %s", name, error)
         return False

@@ -42,8 +42,7 @@ def tick_all() -> None:
             for list_id in waiting_lists(session, now()):
                 ring(settings().redis_url, LISTS, list_id)
             for endpoint_id in progress_due(session, now()):
-                with writing(session):
-                    tell_progress(session, endpoint_id, now())
+                _tell_safely(session, endpoint_id)
             _ring_outgoing(session)
             if settings().mail:
                 for link_id in unmailed_links(session, now()):
@@ -71,6 +70,15 @@ def _tick_safely(session: Session, campaign_id: int) -> None:
         _tick(session, campaign_id)
     except Exception:
         log.exception("campaign %s could not be looked at", campaign_id)
+
+
+def _tell_safely(session: Session, endpoint_id: int) -> None:
+    """Nor must one whose numbers cannot be told: messages and mail come after it."""
+    try:
+        with writing(session):
+            tell_progress(session, endpoint_id, now())
+    except Exception:
+        log.exception("endpoint %s could not be told of progress", endpoint_id)
 
 
 def _ring_outgoing(session: Session) -> None:

@@ -21,7 +21,7 @@ from core.audit import Actor
 from core.links import find_link, link_state, make_link
 from core.models import PersonLink
 from jobs.mail import mail_link
-from jobs.queue import OUTGOING, queue
+from jobs.queue import MAIL, OUTGOING, queue, ring
 from jobs.tick import tick_all
 from tests.factories import make_person
 
@@ -158,6 +158,7 @@ def test_our_name_and_password_are_shown_to_a_server_that_asks(mail_server, link
 def test_what_could_not_be_sent_is_void_and_said_without_an_address(
     mail_server, session, link, caplog, monkeypatch, is_away
 ):
+    monkeypatch.setattr(logging.getLogger("mail.log"), "propagate", False)  # the test server's own
     mailbox = mail_server()
     mailbox.is_full = True
     if is_away:
@@ -182,6 +183,13 @@ def test_a_bell_that_was_lost_is_rung_again_by_the_tick_once_a_minute(mail_serve
         assert [(job.func_name, job.args) for job in queue(OUTGOING, redis).jobs] == [
             ("jobs.mail.mail_link", [link.id])
         ]
+
+
+def test_a_letter_does_not_wait_behind_messages_for_slow_servers(settings):
+    for name, row_id in ((OUTGOING, 1), (OUTGOING, 2), (MAIL, 3)):
+        ring(settings.redis_url, name, row_id)
+    with Redis.from_url(settings.redis_url) as redis:
+        assert [job.args for job in queue(OUTGOING, redis).jobs] == [[3], [1], [2]]
 
 
 def test_without_a_mail_server_nothing_happens_to_a_link(job_runtime, session, link):

@@ -110,3 +110,15 @@ def test_a_tick_rings_once_for_whoever_has_something_due(settings, endpoint):
         send_messages(made.id)
         ring_once(settings.redis_url, OUTGOING, made.id)
         assert redis.llen("rq:queue:outgoing") == 2
+
+
+def test_one_whose_numbers_cannot_be_told_keeps_no_other_waiting(session, settings, endpoint):
+    """Its campaign is gone from the row: whatever the reason, the tick goes on to the others."""
+    with Redis.from_url(settings.redis_url) as redis, Stub(answer(204)) as stub:
+        broken = endpoint(stub, 0)
+        endpoint(stub)
+        with writing(session):
+            row = session.get_one(Endpoint, broken.id)
+            row.campaign_id, row.progress_at = None, row.created_at
+        tick_all()
+        assert redis.llen("rq:queue:outgoing") == 1
