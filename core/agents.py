@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from core.audit import Actor, changes, note
 from core.errors import Invalid, NotFound
-from core.models import Agent
+from core.models import Agent, Approval, Campaign
 from core.requests import REF
+from core.states import LIVE_CAMPAIGNS
 
 LONGEST_NAME = 255
 LONGEST_VARIABLE = 64
@@ -73,8 +74,14 @@ def add_agent(session: Session, name: str, uuid: str, variables: Sequence[str], 
 def change_agent(
     session: Session, agent: Agent, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime
 ) -> None:
-    """Change what we know of an agent. A wave that was cut keeps the id it was cut with."""
+    """Change what we know of an agent. A wave that was cut keeps the id it was cut with.
+
+    Invalid (field "uuid"): a second person approved calls by this id that are not over.
+    """
+    session.refresh(agent, with_for_update={"key_share": True})  # an approval of its calls waits, or has been seen
     before, plain = _facts(agent), plain_uuid(uuid)
+    if plain != agent.uuid and _is_approved(session, agent):
+        raise Invalid("A campaign was approved with this id and is not over. Add the other one as a new agent.", "uuid")
     with _each_id_once(session, plain):
         agent.name, agent.uuid, agent.variables = name.strip(), plain, plain_variables(variables)
     before, after = changes(before, _facts(agent))
@@ -101,6 +108,15 @@ def ensure_agent(session: Session, uuid: str, actor: Actor, now: datetime) -> Ag
     """The agent of a pasted or posted id; one that we did not know is kept under its id as its name."""
     plain = plain_uuid(uuid)
     return find_agent(session, plain) or add_agent(session, plain, plain, (), actor, now)
+
+
+def _is_approved(session: Session, agent: Agent) -> bool:
+    approved = (
+        select(Approval.id)
+        .join(Campaign, Campaign.id == Approval.campaign_id)
+        .where(Approval.verdict == "approved", Campaign.agent_id == agent.id, Campaign.state.in_(LIVE_CAMPAIGNS))
+    )
+    return session.scalar(approved.limit(1)) is not None
 
 
 @contextmanager

@@ -160,6 +160,8 @@ def approve(session: Session, campaign_id: int, digest: str, actor: Actor, now: 
         raise Conflict(reason)
     if start_passed(campaign, asked, now):
         raise Conflict("The start time has passed. Refuse it, or take it back and choose another.")
+    if campaign.agent:  # whoever gives it another id waits, or was first and is seen below
+        session.refresh(campaign.agent, with_for_update={"key_share": True})
     if substance_of(session, campaign_id).digest != asked.digest:
         _back_to_draft(session, campaign, asked, "void", CALLBOARD, now, CHANGED)
         note(
