@@ -66,6 +66,9 @@ def claim_next(session: Session, endpoint_id: int, now: datetime) -> Handover | 
     message = session.scalar(select(Message).where(*due).order_by(Message.next_at, Message.id).limit(1))
     if message is None:
         return None
+    if message.tries > len(GAPS) and message.give_up_at <= now:  # whoever tried it never lived to say what came of it
+        message.state, message.words = "given_up", "No try of a whole day came to an end."
+        return None
     endpoint.next_at = message.next_at = now + LEASE
     message.tries += 1
     return Handover(message.id, endpoint_id, endpoint.url, endpoint.secret, message.uid, message.body, message.next_at)

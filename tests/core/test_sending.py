@@ -134,6 +134,16 @@ def test_what_waits_for_a_dead_server_is_given_up_after_a_day_untried(session, n
     assert session.scalars(select(Message.id).where(Message.state == "waiting")).all() == [fresh.id]
 
 
+def test_what_kills_everybody_who_sends_it_is_given_up_after_a_day_too(session, now, endpoint):
+    (message,) = write(session, endpoint)
+    for minute in range(len(GAPS) + 1):
+        assert claim(session, endpoint, later(now, minutes=minute))
+    assert claim(session, endpoint, later(now, hours=23))
+    assert claim(session, endpoint, later(now, hours=25)) is None
+    session.refresh(message)
+    assert message.state == "given_up"
+
+
 def test_an_address_that_says_it_is_gone_is_left_alone_until_a_person_resumes_it(session, now, endpoint):
     write(session, endpoint, 3)
     attempt(session, endpoint, now, GONE)
