@@ -1,15 +1,13 @@
 """Reading for programs: keyset pages of what was launched, so that nothing is skipped or told twice while more comes in."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
-from core.lookups import Page
+from core.lookups import Page, page_of
 from core.models import Agent, Campaign, Contact, Delivery, Wave
 from core.states import CampaignState
 
@@ -50,7 +48,7 @@ def campaigns(session: Session, wanted: CampaignFilter, before: int | None, most
         query = query.where(func.lower(Campaign.name).contains(wanted.search.lower(), autoescape=True))
     if before is not None:
         query = query.where(Campaign.id < before)
-    return _page(session.scalars(query).all(), most)
+    return page_of(session.scalars(query).all(), most, lambda campaign: campaign.id)
 
 
 def contacts(session: Session, campaign_id: int, state: str | None, after: int | None, most: int) -> Page[Contact]:
@@ -60,8 +58,7 @@ def contacts(session: Session, campaign_id: int, state: str | None, after: int |
         query = query.where(Contact.state == state)
     if after is not None:
         query = query.where(Contact.position > after)
-    rows = session.scalars(query).all()
-    return Page(rows[:most], rows[most - 1].position if len(rows) > most else None)
+    return page_of(session.scalars(query).all(), most, lambda contact: contact.position)
 
 
 def deliveries(
@@ -73,7 +70,7 @@ def deliveries(
         query = query.where(Delivery.verdict == verdict)
     if before is not None:
         query = query.where(Delivery.id < before)
-    page = _page(session.scalars(query).all(), most)
+    page = page_of(session.scalars(query).all(), most, lambda delivery: delivery.id)
     waves = select(Wave.id, Wave.ordinal).where(Wave.id.in_({delivery.wave_id for delivery in page.rows}))
     return page, dict(session.execute(waves).all())
 
@@ -83,8 +80,4 @@ def agents(session: Session, after: int | None, most: int) -> Page[Agent]:
     query = select(Agent).order_by(Agent.id).limit(most + 1)
     if after is not None:
         query = query.where(Agent.id > after)
-    return _page(session.scalars(query).all(), most)
-
-
-def _page(rows: Sequence[Any], most: int) -> Page[Any]:
-    return Page(rows[:most], rows[most - 1].id if len(rows) > most else None)
+    return page_of(session.scalars(query).all(), most, lambda agent: agent.id)

@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD
-from core.lookups import Page
+from core.lookups import Page, page_of
 from core.models import Agent, ApiToken, AuditEntry, Campaign, Person
 
 PAGE = 50
@@ -37,7 +37,7 @@ class Filter:
 def entries_page(session: Session, wanted: Filter, before: int | None) -> Page[AuditEntry]:
     """Newest first; `before` is the id that the previous page ended with."""
     rows = session.scalars(_older(_query(session, wanted), before).limit(PAGE + 1)).all()
-    return Page(rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None)
+    return page_of(rows, PAGE, lambda entry: entry.id)
 
 
 def all_entries(session: Session, wanted: Filter) -> Iterator[Sequence[AuditEntry]]:

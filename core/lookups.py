@@ -1,6 +1,6 @@
 """Reading for pages: keyset pages of campaigns, contacts and deliveries. Nothing here writes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -25,6 +25,11 @@ class Page(Generic[T]):
     next_key: int | None
 
 
+def page_of(rows: Sequence[T], most: int, key: Callable[[T], int]) -> Page[T]:
+    """A page of `most` rows; one more of them was asked for, which only says that there is more."""
+    return Page(rows[:most], key(rows[most - 1]) if len(rows) > most else None)
+
+
 def find_campaign(session: Session, campaign_id: int) -> Campaign:
     campaign = session.get(Campaign, campaign_id)
     if campaign is None:
@@ -43,8 +48,7 @@ def campaigns_page(
         query = query.where(func.lower(Campaign.name).contains(search.lower(), autoescape=True))
     if before:
         query = query.where(Campaign.id < before)
-    rows = session.scalars(query).all()
-    return Page(rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None)
+    return page_of(session.scalars(query).all(), PAGE, lambda campaign: campaign.id)
 
 
 def count_campaigns(session: Session, state: CampaignState) -> int:
@@ -58,8 +62,7 @@ def contacts_page(session: Session, campaign_id: int, state: ContactState | None
         query = query.where(Contact.state == state)
     if after is not None:
         query = query.where(Contact.position > after)
-    rows = session.scalars(query).all()
-    return Page(rows[:PAGE], rows[PAGE - 1].position if len(rows) > PAGE else None)
+    return page_of(session.scalars(query).all(), PAGE, lambda contact: contact.position)
 
 
 def undecided_campaigns(session: Session, campaign_ids: Sequence[int]) -> set[int]:
@@ -114,8 +117,7 @@ def deliveries_page(session: Session, verdict: str | None, campaign_id: int | No
         query = query.where(Delivery.campaign_id == campaign_id)
     if before:
         query = query.where(Delivery.id < before)
-    rows = session.execute(query).all()
-    return Page(rows[:PAGE], rows[PAGE - 1][0].id if len(rows) > PAGE else None)
+    return page_of(session.execute(query).all(), PAGE, lambda row: row[0].id)
 
 
 def find_delivery(session: Session, delivery_id: int) -> Delivery:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, defer
 
 from core.audit import Actor, note
 from core.errors import Conflict, NotFound
-from core.lookups import PAGE, Page
+from core.lookups import PAGE, Page, page_of
 from core.messages import PATIENCE
 from core.models import Endpoint, Message, MessageTry
 from core.sending import LEASE
@@ -39,7 +39,7 @@ def messages_page(
     if before:
         query = query.where(Message.id < before)
     rows = session.scalars(query.options(defer(Message.body))).all()
-    return Page(rows[:most], rows[most - 1].id if len(rows) > most else None)
+    return page_of(rows, most, lambda message: message.id)
 
 
 def message_counts(session: Session, endpoint_id: int) -> dict[str, int]:
