@@ -167,7 +167,8 @@ class _App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # Authlib 
             said = dict(more) | said
         return Identity(
             issuer=self.issuer, subject=_text(said["sub"]), email=_text(said.get("email")), name=_text(said.get("name")),
-            email_is_verified=said.get("email_verified", True) in (True, "true"),
+            # Where people choose their own address, one that nobody verified would open somebody else's account.
+            email_is_verified=said.get("email_verified") in (True, "true"),
         )  # fmt: skip
 
 

@@ -186,6 +186,7 @@ def test_who_is_not_let_in_is_told_why(client, ada, session, provider):
     assert "There is no account for grace@example.com here." in told(email="grace@example.com")
     assert "is not verified" in told(email_verified=False)
     assert "is not verified" in told(email_verified="false")
+    assert "is not verified" in told(email_verified=None)
     assert "not told your e-mail address" in told(email="<script>")
     assert "not told who you are" in told(sub="\0")
     assert "not told who you are" in told(sub="x" * 500)
