@@ -261,7 +261,7 @@ class TestNewPeople:
         return replace(ours, new_people_role="viewer")
 
     def test_they_are_added_with_the_role_that_the_setting_names(self, client, session, provider):
-        provider.claims = {"sub": "1", "email": "Grace@Example.com", "name": "Grace\0Hopper" + "x" * 300}
+        provider.claims = ADA | {"sub": "1", "email": "Grace@Example.com", "name": "Grace\0Hopper" + "x" * 300}
         assert sign_in(client).location == "/"
         grace = session.scalars(select(Person)).one()
         assert (grace.email, grace.role, grace.password_hash) == ("grace@example.com", "viewer", None)
