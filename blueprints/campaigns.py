@@ -195,7 +195,7 @@ def try_again(campaign_id: int) -> ResponseReturnValue:
 def leave_out(campaign_id: int) -> ResponseReturnValue:
     with writing() as session:
         people = decisions.leave_out(session, campaign_id, security.actor(), now())
-    return _decided(campaign_id, f"{people:,} people are left out.")
+    return _decided(campaign_id, "One person is left out." if people == 1 else f"{people:,} people are left out.")
 
 
 def _decided(campaign_id: int, words: str) -> ResponseReturnValue:

@@ -45,7 +45,7 @@ def send_again(campaign_id: int, message_id: int) -> ResponseReturnValue:
     with writing() as session:
         message_log.send_again(session, campaign_id, message_id, actor(), now())
     _ring(campaign_id)
-    flash("The message is sent again within a minute.", "success")
+    flash("The message is sent within a minute.", "success")
     return redirect(url_for("messages.show", campaign_id=campaign_id, message_id=message_id), 303)
 
 

@@ -188,7 +188,7 @@ def refuse(session: Session, campaign_id: int, digest: str, words: str, actor: A
         raise Conflict("Approval was asked for anew since you looked. Please look at it once more.")
     _back_to_draft(session, campaign, asked, "refused", actor, now, words)
     note(session, actor, "campaign.refuse", "campaign", campaign.id, now, before=AWAITING, after=DRAFT | {"words": words},
-         summary=f"{actor.name} refused to let {asked.asked_by} call {asked.people:,} people: {words}")  # fmt: skip
+         summary=f"{actor.name} refused the request of {asked.asked_by}: {words}")  # fmt: skip
 
 
 def take_back(session: Session, campaign_id: int, actor: Actor, now: datetime) -> None:

@@ -38,7 +38,7 @@ def send_again(session: Session, wave_id: int, typed: int | None, actor: Actor, 
     wave.next_poll_at = None
     detach(session, wave)
     wave.counts = {}
-    words = f"{actor.name} decided to send the {wave.size:,} people of wave {wave.ordinal} again."
+    words = f"{actor.name} decided to send wave {wave.ordinal} again: {wave.size:,} {'person' if wave.size == 1 else 'people'}."
     _note_decision(session, wave, "wave.send_again", words, actor, now)
     return wave
 
@@ -79,7 +79,7 @@ def leave_out(session: Session, campaign_id: int, actor: Actor, now: datetime) -
     ).rowcount  # type: ignore[attr-defined]
     wave.excluded += left_out
     before, campaign.hold = {"hold": campaign.hold}, None
-    words = f"{actor.name} left out {left_out:,} people whom the provider refused."
+    words = f"{actor.name} left out whom the provider refused: {left_out:,}."
     note(session, actor, "campaign.leave_out", "campaign", campaign.id, now, summary=words, before=before,
          after={"hold": None, "people": left_out})  # fmt: skip
     return int(left_out)

@@ -121,8 +121,9 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, as
         "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts,
         "start_at": campaign.start_at.isoformat() if campaign.start_at else None,
     }  # fmt: skip
-    people = f"{campaign.size - campaign.excluded_at_launch:,}"
-    words = f"{asked_by or actor.name} {'scheduled' if later else 'launched'} {people} calls"
+    people = campaign.size - campaign.excluded_at_launch
+    calls = f"{people:,} {'call' if people == 1 else 'calls'}"
+    words = f"{asked_by or actor.name} {'scheduled' if later else 'launched'} {calls}"
     if asked_by:
         settings, words = settings | {"asked_by": asked_by}, f"{words}; {actor.name} approved it"
     note(session, actor, "campaign.launch", "campaign", campaign.id, now, summary=f"{words}.", before=before,

@@ -94,7 +94,7 @@ def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: dateti
     if held == (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at):
         return Applied(Verdict.REPEAT, "Nothing new.")
     frees = fact.over and settle_wave(session, wave, now)
-    return Applied(Verdict.APPLIED, f"The provider counts {wave.provider_initiated or 0} calls begun.", frees=frees)
+    return Applied(Verdict.APPLIED, f"Calls begun at the provider: {wave.provider_initiated or 0:,}.", frees=frees)
 
 
 def accept_by_evidence(session: Session, wave: Wave, found: str, now: datetime) -> bool:

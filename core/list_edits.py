@@ -34,7 +34,7 @@ def note_import(session: Session, list_id: int, now: datetime) -> None:
     """What came of reading the file."""
     contact_list = session.get_one(ContactList, list_id, populate_existing=True)
     after: dict[str, Any] = {"rows": contact_list.rows_read, "counts": contact_list.counts}
-    words = f"{contact_list.rows_read:,} rows of the list were read."
+    words = f"{contact_list.rows_read:,} {'row of the list was' if contact_list.rows_read == 1 else 'rows of the list were'} read."
     if contact_list.state == "failed":
         words, after = "The list could not be read.", {"problem": contact_list.problem}
     note(session, CALLBOARD, "draft.import", "campaign", contact_list.campaign_id, now, summary=words, after=after)

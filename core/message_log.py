@@ -83,7 +83,7 @@ def send_all_again(session: Session, campaign_id: int, actor: Actor, now: dateti
     count = _wait(session, now, Message.endpoint_id == endpoint.id, Message.state == "given_up")
     if not count:
         raise Conflict("No message of this campaign was given up.")
-    words = f"{actor.name} had {count:,} messages sent again that were given up."
+    words = f"{actor.name} had messages sent again that were given up: {count:,}."
     note(session, actor, "message.send_again", "campaign", endpoint.campaign_id, now, summary=words,
          before={"given_up": count}, after={"given_up": 0})  # fmt: skip
     return count
