@@ -3,18 +3,16 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, StringField, TelField
-from wtforms.validators import InputRequired, Length
+from wtforms import StringField, TelField
 
 from blueprints import auth, passwords
 from blueprints.database import db, writing
-from blueprints.forms import NewPasswordForm, PlainForm, trimmed
+from blueprints.forms import NOT_TOO_LONG_A_NAME, NewPasswordForm, PlainForm, password_field, trimmed
 from blueprints.runtime import now
 from blueprints.security import CurrentPerson, actor, current_person, needs
 from core import browsers
-from core.accounts import LONGEST_NAME, change_own_details, change_own_password, get_person
+from core.accounts import change_own_details, change_own_password, get_person
 from core.errors import Invalid
-from core.password_rules import LONGEST
 from core.sign_ins import TooManyTries, begin_try, forgive
 
 bp = Blueprint("account", __name__, url_prefix="/account")
@@ -32,7 +30,7 @@ WRONG = "This is not your present password."
 
 
 class DetailsForm(FlaskForm):
-    name = StringField("Name", [Length(max=LONGEST_NAME, message="At most 255 characters.")], filters=[trimmed])
+    name = StringField("Name", [NOT_TOO_LONG_A_NAME], filters=[trimmed])
     phone = TelField(
         "Your phone",
         description="With its country code, such as +44 20 7946 0018. Test calls go to it: “call my phone first”.",
@@ -41,10 +39,7 @@ class DetailsForm(FlaskForm):
 
 
 class PasswordForm(NewPasswordForm):
-    current = PasswordField(
-        "Present password",
-        [InputRequired("Enter your present password."), Length(max=LONGEST, message="This password is too long.")],
-    )
+    current = password_field("Present password", "Enter your present password.")
 
 
 @bp.get("")

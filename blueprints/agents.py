@@ -7,13 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from wtforms import StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired
 
 from blueprints.database import db, writing
-from blueprints.forms import trimmed
+from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
 from blueprints.runtime import now
 from blueprints.security import actor, needs
-from core.agents import LONGEST_NAME, add_agent, all_agents, change_agent, get_agent
+from core.agents import add_agent, all_agents, change_agent, get_agent
 from core.errors import Invalid
 from core.models import Agent
 
@@ -23,7 +23,7 @@ bp = Blueprint("agents", __name__, url_prefix="/agents")
 class AgentForm(FlaskForm):
     name = StringField(
         "Name",
-        [InputRequired("Give the agent a name."), Length(max=LONGEST_NAME, message="At most 255 characters.")],
+        [InputRequired("Give the agent a name."), NOT_TOO_LONG_A_NAME],
         description="What people choose from, such as “Renewals, friendly”.",
         filters=[trimmed],
     )

@@ -4,15 +4,15 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import DateField, SelectMultipleField, StringField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import CheckboxInput
 
 from blueprints.database import db, writing
-from blueprints.forms import PlainForm, trimmed
+from blueprints.forms import NOT_TOO_LONG_A_NAME, PlainForm, trimmed
 from blueprints.runtime import now
 from blueprints.security import actor, needs
 from core.errors import Invalid
-from core.tokens import LONGEST_NAME, add_token, all_tokens, get_token, revoke_token, shut
+from core.tokens import add_token, all_tokens, get_token, revoke_token, shut
 
 bp = Blueprint("api_tokens", __name__, url_prefix="/api-tokens")
 
@@ -26,7 +26,7 @@ PERMITS = {
 class TokenForm(FlaskForm):
     name = StringField(
         "Name",
-        [InputRequired("Say which program it is for."), Length(max=LONGEST_NAME, message="At most 255 characters.")],
+        [InputRequired("Say which program it is for."), NOT_TOO_LONG_A_NAME],
         description="The program that will use it, such as “Nightly renewals”. The audit log names it.",
         filters=[trimmed],
     )

@@ -3,16 +3,16 @@
 from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField
-from wtforms.validators import InputRequired, Length
+from wtforms import HiddenField
 
 from blueprints import passwords
 from blueprints.database import writing
+from blueprints.forms import email_field, password_field
 from blueprints.requests import local_path
 from blueprints.runtime import now, redis_url, settings
 from blueprints.security import actor, cookie_name, current_person, needs, open_door
-from core import links, password_rules, sign_ins
-from core.people import LONGEST_EMAIL, find_person, lock_person
+from core import links, sign_ins
+from core.people import find_person, lock_person
 from core.sign_ins import TooManyTries
 from jobs.queue import MAIL, ring
 
@@ -22,25 +22,13 @@ WRONG = "The e-mail address or the password is wrong."
 
 
 class SignInForm(FlaskForm):
-    email = EmailField(
-        "E-mail address",
-        [InputRequired("Enter your e-mail address."), Length(max=LONGEST_EMAIL, message="This address is too long.")],
-    )
-    password = PasswordField(
-        "Password",
-        [
-            InputRequired("Enter your password."),
-            Length(max=password_rules.LONGEST, message="This password is too long."),
-        ],
-    )
+    email = email_field("Enter your e-mail address.")
+    password = password_field("Password", "Enter your password.")
     next = HiddenField()
 
 
 class ForgottenForm(FlaskForm):
-    email = EmailField(
-        "E-mail address",
-        [InputRequired("Enter your e-mail address."), Length(max=LONGEST_EMAIL, message="This address is too long.")],
-    )
+    email = email_field("Enter your e-mail address.")
 
 
 @bp.get("/")

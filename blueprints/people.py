@@ -3,22 +3,21 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, RadioField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms import BooleanField, RadioField, StringField
+from wtforms.validators import InputRequired
 
 from blueprints.database import db, writing
-from blueprints.forms import PlainForm, trimmed
+from blueprints.forms import NOT_TOO_LONG_A_NAME, PlainForm, email_field, trimmed
 from blueprints.links import link_address
 from blueprints.runtime import now, redis_url, settings
 from blueprints.security import actor, needs
 from core import accounts
-from core.accounts import LONGEST_NAME, MOST_SHOWN, account_state, get_person
+from core.accounts import MOST_SHOWN, account_state, get_person
 from core.browsers import sign_ins_of
 from core.errors import Invalid
 from core.identity import unlink
 from core.links import LASTS, link_state, make_link, newest_links
 from core.models import Person
-from core.people import LONGEST_EMAIL
 from jobs.queue import MAIL, ring
 
 bp = Blueprint("people", __name__, url_prefix="/people")
@@ -32,7 +31,7 @@ ROLES = {
 
 
 class PersonForm(FlaskForm):
-    name = StringField("Name", [Length(max=LONGEST_NAME, message="At most 255 characters.")], filters=[trimmed])
+    name = StringField("Name", [NOT_TOO_LONG_A_NAME], filters=[trimmed])
     role = RadioField("Role", [InputRequired("Choose a role.")], choices=ROLES, default="viewer", validate_choice=False)
 
 
@@ -41,15 +40,7 @@ class ChangeForm(PersonForm):
 
 
 class AddForm(PersonForm):
-    email = EmailField(
-        "E-mail address",
-        [
-            InputRequired("Enter the person's e-mail address."),
-            Length(max=LONGEST_EMAIL, message="This address is too long."),
-        ],
-        description="They sign in with it. It cannot be changed later.",
-        filters=[trimmed],
-    )
+    email = email_field("Enter the person's e-mail address.", "They sign in with it. It cannot be changed later.")
 
 
 @bp.get("")

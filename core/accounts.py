@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
 from core.browsers import end_sign_ins, renew_token
+from core.database import LONGEST_NAME
 from core.errors import Conflict, DomainError, Invalid, NotFound
 from core.links import void_links
 from core.models import Person
 from core.people import LONGEST_EMAIL, Role, lock_person, may, plain_email
 from core.phone import clean
 
-LONGEST_NAME = 255
 MOST_SHOWN = 200
 # As browsers check <input type=email>. Mail servers and identity providers in companies take no others.
 EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")

@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.database import LONGEST_NAME
 from core.log_lines import without_secrets
 from core.models import AuditEntry
 
 LONGEST_VALUE = 500
-LONGEST_NAME = 255
 LONGEST_ADDRESS = 64
 
 

@@ -19,6 +19,8 @@ from core.errors import DatabaseBusy
 # SQLite waits for a lock inside C, where a gevent process can do nothing else: wait a moment there, the rest cooperatively.
 SQLITE_BUSY_MILLISECONDS = 20
 WRITE_PATIENCE_SECONDS = 5.0
+# What the columns of names hold.
+LONGEST_NAME = 255
 _WRITE = "callboard_write"
 _turns: dict[str, threading.Lock] = {}
 

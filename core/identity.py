@@ -7,8 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core.accounts import LONGEST_NAME, add_person, get_person, refuse_to_shut_out
+from core.accounts import add_person, get_person, refuse_to_shut_out
 from core.audit import CALLBOARD, Actor, note
+from core.database import LONGEST_NAME
 from core.errors import Conflict, DomainError
 from core.models import Person
 from core.people import find_person, lock_person, plain_email

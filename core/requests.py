@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from core.database import LONGEST_NAME
 from core.models import Campaign
 
 MOST_TARGETS = 1000
-LONGEST_NAME = 255
 REF = "callboard_ref"
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, Actor, note
+from core.database import LONGEST_NAME
 from core.errors import Conflict, Invalid
 from core.launch import launch, lock_campaign, require_draft, variables_of
 from core.lookups import attempts_of, waves_of
@@ -18,7 +19,6 @@ from core.models import Attempt, Campaign, Contact, ContactList, Person, Row
 from core.moves import move_campaign
 from core.people import lock_person
 from core.phone import clean
-from core.requests import LONGEST_NAME
 from core.states import LIVE_CAMPAIGNS, CampaignState, ContactState, RowVerdict, WaveState
 
 MOST_AN_HOUR = 20

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, Actor, note
+from core.database import LONGEST_NAME
 from core.errors import Invalid, NotFound
 from core.models import ApiToken, Person
 
@@ -18,7 +19,6 @@ SEEN_EVERY = timedelta(minutes=1)
 FIRST_NAME = "API_TOKEN"
 # So that programs which look for lost secrets know one of ours when they see it.
 PREFIX = "cb_"
-LONGEST_NAME = 255
 LONGEST_LIFE = timedelta(days=3660)
 
 

@@ -7,9 +7,10 @@ from flask import Response, jsonify
 
 from blueprints.api import KEY_HEADER, REPEAT_HEADER, bp
 from blueprints.api.lists import CONTACT_STATES, MESSAGE_STATES, VERDICTS, VISIBLE_STATES
-from blueprints.api.queries import LONGEST_SEARCH, MOST
+from blueprints.api.queries import MOST
 from blueprints.api.schemas import COUNT, ID, MOMENT, SCHEMAS, TEXT, UUID, Schema, one_of
 from blueprints.security import open_door
+from core.database import LONGEST_NAME
 from core.lookups import PAGE
 
 ABOUT = """Create calling campaigns and follow them.
@@ -107,7 +108,7 @@ def _paths() -> dict[str, Schema]:
         _query("agent_id", UUID, "Only campaigns of this agent."),
         _query("created_after", MOMENT),
         _query("created_before", MOMENT),
-        _query("search", TEXT | {"maxLength": LONGEST_SEARCH, "pattern": r"^[^\x00]*$"}, "A part of the name."),
+        _query("search", TEXT | {"maxLength": LONGEST_NAME, "pattern": r"^[^\x00]*$"}, "A part of the name."),
     )
     return {
         "/campaigns": {

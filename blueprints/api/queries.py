@@ -11,10 +11,10 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from blueprints.api.moments import read_moment
 from blueprints.api.validation import Refused, complaint
+from core.database import LONGEST_NAME
 from core.lookups import PAGE, Page
 
 MOST = 100
-LONGEST_SEARCH = 255
 Value = TypeVar("Value")
 
 
@@ -37,7 +37,7 @@ class Query:
         return self._read(name, read_moment, "datetime_parsing", words)
 
     def search(self, name: str) -> str:
-        return self._read(name, _searchable, "value_error", f"At most {LONGEST_SEARCH} characters, and no NUL") or ""
+        return self._read(name, _searchable, "value_error", f"At most {LONGEST_NAME} characters, and no NUL") or ""
 
     def limit(self) -> int:
         words = f"Input should be a whole number from 1 to {MOST}"
@@ -81,7 +81,7 @@ def _signer(listed: str) -> URLSafeSerializer:
 
 
 def _searchable(text: str) -> str:
-    if len(text) > LONGEST_SEARCH or "\0" in text:
+    if len(text) > LONGEST_NAME or "\0" in text:
         raise ValueError
     return text
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from blueprints.api.addresses import LONGEST_LINK
 from blueprints.api.lists import CONTACT_STATES, MESSAGE_STATES, VERDICTS, VISIBLE_STATES
-from blueprints.api.validation import LONGEST_LINK, MOST_TARGETS
-from core.agents import LONGEST_VARIABLE, MOST_VARIABLES
+from blueprints.api.validation import MOST_TARGETS
+from core.agents import MOST_VARIABLES
+from core.columns import LONGEST_VARIABLE
 from core.facts import AttemptStatus
 from core.messages import EVENTS
 

@@ -11,19 +11,18 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import chain, islice
 from typing import Any
-from urllib.parse import urlsplit
 
+from blueprints.api.addresses import is_link, names_private_address
 from blueprints.api.moments import read_moment
 from core.creates import CreateRequest, CreateTarget
+from core.database import LONGEST_NAME
 from core.phone import LONGEST_CELL, Cleaned, clean
-from provider.wire import is_private
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 MOST_TARGETS = 100_000
 MOST_COMPLAINTS = 100
 # Contexts are stored, shown and sent on as JSON: deeper ones would overflow somebody's stack on the way.
 DEEPEST_CONTEXT = 50
-LONGEST_LINK = 2000
 # phonenumbers' name for "no country": only numbers with a country code are understood.
 NO_COUNTRY = "ZZ"
 # Checking 100 targets takes some milliseconds; then others served by this process get a turn.
@@ -143,8 +142,9 @@ class Fields:
             self.complain(
                 name, "string_too_short", "String should have at least 1 character that is no space", min_length=1
             )
-        elif len(value) > 255:
-            self.complain(name, "string_too_long", "String should have at most 255 characters", max_length=255)
+        elif len(value) > LONGEST_NAME:
+            words = f"String should have at most {LONGEST_NAME} characters"
+            self.complain(name, "string_too_long", words, max_length=LONGEST_NAME)
         elif "\0" in value:
             self.complain(name, "value_error", "NUL characters cannot be stored")
         return value
@@ -226,9 +226,9 @@ class Fields:
 
     def link(self, name: str, allow_private: bool) -> str | None:
         value = self.text(name, None)
-        if value is not None and not _is_link(value):
+        if value is not None and not is_link(value):
             self.complain(name, "url_parsing", "Input should be a valid http or https URL")
-        elif value is not None and not allow_private and _names_private_address(value):
+        elif value is not None and not allow_private and names_private_address(value):
             self.complain(name, "value_error", "URL points into a private network, where nothing is sent")
         return value
 
@@ -249,25 +249,6 @@ def _trouble(value: Any, depth: int) -> str:
     if not depth:
         return f"Context should be nested at most {DEEPEST_CONTEXT} deep"
     return next(filter(None, (_trouble(part, depth - 1) for part in parts)), "")
-
-
-def _is_link(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    plain = text.isascii() and all(letter > " " and letter != "\\" for letter in text)
-    return fine and plain and len(text) <= LONGEST_LINK
-
-
-def _names_private_address(link: str) -> bool:
-    """As far as the text tells; where a name leads is judged when something is sent there."""
-    host = urlsplit(link).hostname or ""
-    try:
-        return host == "localhost" or is_private(host)
-    except ValueError:
-        return False
 
 
 def _read_targets(read: Fields) -> tuple[CreateTarget, ...]:

@@ -22,11 +22,11 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
 from wtforms.widgets import HiddenInput
 
-from blueprints.forms import trimmed
+from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
 from core.columns import LONGEST_VARIABLE
 from core.countries import COUNTRIES
 from core.errors import Invalid
-from core.requests import LONGEST_NAME, MOST_TARGETS, REF
+from core.requests import MOST_TARGETS, REF
 from core.schedule import zone_names
 
 MOST_ROWS_OF_CONTEXT = 50
@@ -74,7 +74,7 @@ class WhatForm(StepForm):
         "Name",
         [
             InputRequired("Give the campaign a name."),
-            Length(max=LONGEST_NAME, message=f"At most {LONGEST_NAME} characters."),
+            NOT_TOO_LONG_A_NAME,
         ],
         filters=[trimmed],
     )
