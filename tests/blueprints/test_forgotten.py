@@ -46,7 +46,8 @@ def test_an_unknown_address_is_answered_like_a_known_one_and_both_ring(client, s
     assert answers == {(303, "/sign-in", 1)}
     link = session.scalars(select(PersonLink)).one()
     with Redis.from_url(settings.redis_url) as redis:
-        assert [job.args[0] for job in queue(OUTGOING, redis).jobs] == [link.id, 0, 0, 0, 0]
+        rung = [job.args[0] for job in queue(OUTGOING, redis).jobs]
+        assert sorted(rung) == [0, 0, 0, 0, link.id]
 
 
 def test_links_are_asked_for_only_so_often_and_wrong_passwords_are_counted_apart(client, session):
