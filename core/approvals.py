@@ -187,6 +187,7 @@ def refuse(session: Session, campaign_id: int, digest: str, words: str, actor: A
     if digest != asked.digest:
         raise Conflict("Approval was asked for anew since you looked. Please look at it once more.")
     _back_to_draft(session, campaign, asked, "refused", actor, now, words)
+    campaign.why, campaign.why_since = f"{actor.name} refused the request for approval; the last step says why.", now
     note(session, actor, "campaign.refuse", "campaign", campaign.id, now, before=AWAITING, after=DRAFT | {"words": words},
          summary=f"{actor.name} refused the request of {asked.asked_by}: {words}")  # fmt: skip
 

@@ -77,6 +77,8 @@ def add_token(
         raise Invalid("Say which program it is for, in at most 255 characters.", "name")
     if not scopes or not set(scopes) <= set(SCOPES):
         raise Invalid("Choose what the token permits.", "scopes")
+    if _is_in_use(session, name.strip(), now):
+        raise Invalid("A token in use has this name. Choose another, or revoke that one first.", "name")
     text = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken(
         name=name.strip(), token_hash=token_hash(text), hint=text[-4:], scopes=" ".join(s for s in SCOPES if s in scopes),
@@ -114,6 +116,12 @@ def ensure_first_token(session: Session, token: str, now: datetime) -> None:
     note(
         session, CALLBOARD, "token.add", "api_token", added.id, now, summary="The token of API_TOKEN may call the API."
     )
+
+
+def _is_in_use(session: Session, name: str, now: datetime) -> bool:
+    """The page that shows a new token, loaded again, would otherwise make a second one that nobody knows of."""
+    same = select(ApiToken).where(ApiToken.name == name, ApiToken.revoked_at.is_(None))
+    return any(not shut(token, now) for token in session.scalars(same))
 
 
 def _end_of(last_day: date | None, now: datetime) -> datetime | None:

@@ -222,6 +222,11 @@
     handleSwap: (style, target, fragment) => style === "morph" && Idiomorph.morph(target, fragment.children, { morphStyle: "outerHTML" }),
   });
 
+  // A row of tabs that is wider than the screen begins where one is.
+  all(".tabs [aria-current], .nav-items [aria-current]").forEach((tab) => {
+    const row = tab.parentElement;
+    row.scrollLeft += Math.max(0, tab.getBoundingClientRect().right - row.getBoundingClientRect().right);
+  });
   wake();
   setInterval(tick, 1000);
 })();

@@ -116,3 +116,13 @@ def test_only_an_admin_sees_or_makes_tokens(launcher, session):
 def test_a_token_that_is_not_there_is_a_page_that_says_so(admin):
     for answer in (admin.get("/api-tokens/999/revoke"), admin.post("/api-tokens/999/revoke")):
         assert (answer.status_code, "There is no such token." in answer.text) == (404, True)
+
+
+def test_the_page_of_a_new_token_loaded_again_makes_no_second_one(admin, session):
+    make(admin)
+    again = make(admin)
+    assert (again.status_code, bool(TOKEN.search(again.text))) == (422, False)
+    assert "A token in use has this name." in again.text
+    (token_id,) = session.scalars(select(ApiToken.id).where(ApiToken.name == NAME["name"]))
+    admin.post(f"/api-tokens/{token_id}/revoke")
+    assert make(admin).status_code == 200

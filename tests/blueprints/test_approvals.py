@@ -96,6 +96,7 @@ def test_a_refusal_needs_words_which_stand_on_the_last_step(launcher, second, as
     assert "Say why, so that it can be mended." in second.post(place(asked, "/refuse"), data=form).text
     assert second.post(place(asked, "/refuse"), data=form | {"words": "x" * 1001}).status_code == 422
     second.post(place(asked, "/refuse"), data=form | {"words": "<b>Too</b> many\0."})
+    assert "refused the request for approval; the last step says why." in launcher.get("/campaigns/").text
     page = launcher.get(path(asked, "check")).text
     assert "&lt;b&gt;Too&lt;/b&gt; many." in page
     assert "Ask for approval" in page

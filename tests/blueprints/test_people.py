@@ -181,3 +181,11 @@ def test_with_a_mail_server_the_invitation_goes_by_mail_and_may_still_be_copied(
     assert [(job.func_name, job.args) for job in jobs] == [("jobs.mail.mail_link", [link.id])]
     link_in(browser.post(f"/people/{link.person_id}/link").text)
     close_app(app)
+
+
+def test_a_page_of_oneself_leads_to_ones_account_and_an_address_known_already_to_its_person(sign_in_as, session):
+    admin = sign_in_as("admin")
+    me = session.scalars(select(Person)).one()
+    assert 'under <a href="/account">Your account</a>' in admin.get(f"/people/{me.id}").text
+    page = admin.post("/people/new", data={"email": me.email, "name": "", "role": "viewer"}).text
+    assert "Look for this address among the people" in page
