@@ -133,6 +133,7 @@ def plain_archive(path):
         archive.writestr("a.txt", "+14155552671")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("write", "words"),
     [
