@@ -15,7 +15,7 @@ from jobs.queue import OUTGOING, ring
 bp = Blueprint("messages", __name__, url_prefix="/campaigns")
 
 
-# Addresses may hold passwords, and messages hold whole numbers: both are for launchers.
+# Messages hold whole numbers: they are for launchers.
 @bp.get("/<int:campaign_id>/messages")
 @needs("launcher")
 def index(campaign_id: int) -> ResponseReturnValue:
@@ -24,6 +24,7 @@ def index(campaign_id: int) -> ResponseReturnValue:
     state = asked if asked in message_log.STATES else None
     return render_template(
         "messages/index.html", campaign=lookups.find_campaign(db.session(), campaign_id), endpoint=endpoint, state=state,
+        address=message_log.shown_address(endpoint.url),
         page=message_log.messages_page(db.session(), endpoint.id, state, whole_number("before")), form=PlainForm(),
         counts=message_log.message_counts(db.session(), endpoint.id), states=message_log.STATES,
     )  # fmt: skip

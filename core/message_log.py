@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, defer
@@ -27,6 +28,13 @@ def endpoint_of(session: Session, campaign_id: int) -> Endpoint:
     if endpoint is None:
         raise NotFound("Nobody outside is told of this campaign.")
     return endpoint
+
+
+def shown_address(url: str) -> str:
+    """The address without what may be a key of its owner's: user, password and query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}{'?…' if parts.query else ''}"
 
 
 def messages_page(
