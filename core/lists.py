@@ -223,8 +223,8 @@ def still_claimed(session: Session, list_id: int, claim: str, now: datetime, **v
 
 def drop_rows(session: Session, list_id: int, limit: int = 2 * BATCH) -> int:
     """Remove up to `limit` rows of a list; returns how many. Repeat, each in a transaction of its own, until 0."""
-    some = select(Row.id).where(Row.list_id == list_id).limit(limit)
-    dropped = session.execute(delete(Row).where(Row.id.in_(some)))
+    some = select(Row.row_number).where(Row.list_id == list_id).limit(limit)
+    dropped = session.execute(delete(Row).where(Row.list_id == list_id, Row.row_number.in_(some)))
     return int(dropped.rowcount)  # type: ignore[attr-defined]
 
 

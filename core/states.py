@@ -102,6 +102,8 @@ WAVE_MOVES: dict[WaveState, frozenset[WaveState]] = {
 OPEN_WAVES = (_W.PLANNED, _W.SUBMITTING, _W.UNKNOWN, _W.NEEDS_PERSON, _W.ACCEPTED)
 # Waves whose people were given back to the list: a call reported there was not supposed to happen.
 GIVEN_BACK = (_W.ABANDONED, _W.REFUSED, _W.VOID)
+# Nobody of them was called by them, as far as is known.
+NEVER_SENT = (_W.PLANNED, _W.REFUSED, _W.VOID)
 LIVE_CAMPAIGNS = (_C.SCHEDULED, _C.RUNNING, _C.PAUSED, _C.STOPPING)
 ENDED_CAMPAIGNS = (_C.STOPPED, _C.COMPLETED)
 # Nobody is called any more, whatever is still reported.

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import JSON, MetaData, func, make_url, select, text
 
 from core.database import Base, open_engine
-from core.models import Endpoint, Wave
+from core.models import Endpoint, Row, Wave
 from ops.database import migration_config
 
 SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
@@ -90,6 +90,9 @@ def fill(connection):
     add(connection, wave, id=1, campaign_id=1, ordinal=1, token_hash="a", state="finished", finished_at=over)
     add(connection, wave, id=2, campaign_id=1, ordinal=2, token_hash="b", state="accepted")
     add(connection, wave, id=3, campaign_id=3, ordinal=1, token_hash="c", state="accepted")
+    add(connection, old.tables["contact_list"], id=7, campaign_id=1, state="ready")
+    for place in (3, 2):
+        add(connection, old.tables["row"], id=place, list_id=7, row_number=place, cells=[str(place)])
     add(connection, old.tables["audit_entry"], id=1, summary="Kept.")
 
 
@@ -109,6 +112,8 @@ def test_what_the_first_version_kept_is_kept_and_its_addresses_are_told_from_now
         tells = select(Wave.id).where(Wave.tells_calls)
         assert connection.scalars(tells).all() == [2]
         tables = [Base.metadata.tables[name] for name in ("campaign", "wave", "audit_entry")]
+        rows = connection.execute(select(Row.list_id, Row.row_number, Row.cells).order_by(Row.row_number))
+        assert rows.all() == [(7, 2, ["2"]), (7, 3, ["3"])]
         counts = [connection.scalar(select(func.count()).select_from(table)) for table in tables]
     engine.dispose()
     assert counts == [3, 3, 1]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.database import Base, BigId
@@ -13,7 +13,8 @@ from core.models.campaigns import Campaign
 class Contact(Base):
     """One person on a launched campaign's list. `state` is a fold (core/fold.py); `wave_id` is the current wave.
 
-    `position` is the order of the list. `due_at` is set while a later wave of ours will try again. `tries` counts waves that took it.
+    `position` is the order of the list. `clock` is the place of its zones in the campaign's `clocks`. `due_at` is set while a
+    later wave of ours will try again. `tries` counts waves that took it.
     """
 
     __tablename__ = "contact"
@@ -22,6 +23,15 @@ class Contact(Base):
         Index("ix_contact_state", "campaign_id", "state", "position"),  # the next ready ones; a page of one state
         Index("ix_contact_wave", "wave_id", "settled_at", "state"),  # is anybody of this wave unsettled; its counts
         Index("ix_contact_due", "campaign_id", "due_at"),  # who is due again
+        # the next ready ones by one clock
+        Index(
+            "ix_contact_clock",
+            "campaign_id",
+            "clock",
+            "position",
+            sqlite_where=text("state = 'ready'"),
+            postgresql_where=text("state = 'ready'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -31,6 +41,7 @@ class Contact(Base):
     number: Mapped[str] = mapped_column(String(20), index=True)
     caller_id: Mapped[str | None] = mapped_column(String(20))
     time_zone: Mapped[str | None] = mapped_column(String(64))
+    clock: Mapped[int] = mapped_column(default=0)
     context: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[str] = mapped_column(String(12), default="ready")
     reason: Mapped[str] = mapped_column(Text, default="")

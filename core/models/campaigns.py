@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, ForeignKey, Index, String, Text, UniqueConstraint, event, func, select
+from sqlalchemy import Connection, ForeignKey, Index, String, Text, event, func, select
 from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
 from core.database import Base, BigId
@@ -19,6 +19,10 @@ class Campaign(Base):
     `size`, `excluded_at_launch` and `cancelled` are the counts that do not live in waves. `why` is the sentence on the page.
     `hold` stops dispatch until a person releases it ("refused", "restored"); `alarm` names people who may have been called twice.
     `is_test` marks a test call: a campaign of one person that stands in no list and no sum; `test_of_id` is the draft it is of.
+    `recent_days` leaves out whoever another campaign reached or tried in that many days (0: nobody). Calling hours: on `hours_days`
+    (0 is Monday) from minute `hours_from` to `hours_to` of the day (None: at any time), by the clock that `hours_by` names: the
+    campaign's `zone`, the list's "column", or the one guessed from the "number". `clocks` are those of the launched list, each a
+    list of zones that all have to be inside the hours; a contact's `clock` is a place in it.
     """
 
     __tablename__ = "campaign"
@@ -40,6 +44,12 @@ class Campaign(Base):
     retry_attempts: Mapped[int] = mapped_column(default=0)
     retry_gap_minutes: Mapped[int] = mapped_column(default=120)
     retry_outcomes: Mapped[list[Any]] = mapped_column(default=lambda: ["no_answer", "busy"])
+    recent_days: Mapped[int] = mapped_column(default=0)
+    hours_days: Mapped[list[Any]] = mapped_column(default=lambda: [0, 1, 2, 3, 4])
+    hours_from: Mapped[int | None]
+    hours_to: Mapped[int | None]
+    hours_by: Mapped[str] = mapped_column(String(10), default="campaign")
+    clocks: Mapped[list[Any]] = mapped_column(default=list)
     version: Mapped[int] = mapped_column(default=1)
 
     state: Mapped[str] = mapped_column(String(20), default="draft")
@@ -107,31 +117,46 @@ class Approval(Base):
 
 
 class ContactList(Base):
-    """The list of one campaign: where it came from, how it is read, how far its import is.
+    """The list of one campaign, or one that was kept under a `name` to be used again (then `campaign_id` is None).
 
-    State: empty → waiting → importing → ready | failed. `mapping` says which column (by index) is what:
-    {"number": 0, "caller_id": None, "time_zone": None, "variables": {"first_name": 1}}. `counts` has a number for each row verdict.
-    `version` grows with every change, so that a launch can say which list it saw.
+    State: empty → waiting → importing → ready | failed. `task` says what the import that waits, or runs, has to do: "read" the
+    stored file, "copy" the rows of another list (`source_id`), take the "unreached" of a campaign (`source_id`, their states in
+    `source_states`), "judge" the stored rows again, or "correct" them first by the uploaded file `correction`.
+    `mapping` says which column (by index) is what: {"number": 0, "caller_id": None, "time_zone": None, "country": None,
+    "variables": {"first_name": 1}}. `keep` is which of the rows with one number counts: the first or the last.
+    `counts` has a number for each row verdict. `rows_expected` is an estimate, for the progress bar; `edited` counts rows that
+    were corrected here, which reading the file again would lose. `version` grows with every change, so that a launch can say
+    which list it saw.
     """
 
     __tablename__ = "contact_list"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), unique=True)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"), unique=True)
+    name: Mapped[str] = mapped_column(String(255), default="")
+    created_by: Mapped[str] = mapped_column(String(255), default="")
     state: Mapped[str] = mapped_column(String(12), default="empty")
+    task: Mapped[str] = mapped_column(String(10), default="read")
     version: Mapped[int] = mapped_column(default=1)
     source: Mapped[str] = mapped_column(String(10), default="")
+    source_id: Mapped[int | None] = mapped_column(BigId)
+    source_states: Mapped[list[Any]] = mapped_column(default=list)
     filename: Mapped[str] = mapped_column(String(255), default="")
     stored_as: Mapped[str | None] = mapped_column(String(80))
+    correction: Mapped[str | None] = mapped_column(String(80))
     size_bytes: Mapped[int] = mapped_column(BigId, default=0)
     country: Mapped[str] = mapped_column(String(2), default="US")
+    keep: Mapped[str] = mapped_column(String(5), default="first")
     reading: Mapped[dict[str, Any]] = mapped_column(default=dict)
     headers: Mapped[list[Any]] = mapped_column(default=list)
     mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     rows_read: Mapped[int] = mapped_column(default=0)
+    rows_expected: Mapped[int | None]
+    edited: Mapped[int] = mapped_column(default=0)
     problem: Mapped[str | None] = mapped_column(Text)
     changed_at: Mapped[datetime]
+    judged_at: Mapped[datetime | None]
     import_claim: Mapped[str | None] = mapped_column(String(36))
     import_started_at: Mapped[datetime | None]
 
@@ -141,17 +166,28 @@ class Row(Base):
 
     __tablename__ = "row"
     __table_args__ = (
-        UniqueConstraint("list_id", "row_number"),
-        # "the problem rows of this list, in the file's order", a page at a time
+        # "the rows of this box, in the file's order", a page at a time
         Index("ix_row_verdict", "list_id", "verdict", "row_number"),
+        # One tree instead of two: rows are written in the order of their key, and read by it.
+        {"sqlite_with_rowid": False},
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    list_id: Mapped[int] = mapped_column(ForeignKey("contact_list.id"))
-    row_number: Mapped[int]
+    list_id: Mapped[int] = mapped_column(ForeignKey("contact_list.id"), primary_key=True)
+    row_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     cells: Mapped[list[Any]]
     verdict: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(255), default="")
     number: Mapped[str | None] = mapped_column(String(20))
     caller_id: Mapped[str | None] = mapped_column(String(20))
     time_zone: Mapped[str | None] = mapped_column(String(64))
+
+
+class RememberedColumns(Base):
+    """What a person said the columns of such a header are; `header_hash` is the SHA-256 of all its names."""
+
+    __tablename__ = "remembered_columns"
+
+    header_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mapping: Mapped[dict[str, Any]]
+    country: Mapped[str] = mapped_column(String(2))
+    used_at: Mapped[datetime]

@@ -10,7 +10,8 @@ from core.database import Base, BigId
 
 
 class Agent(Base):
-    """A voice agent of the provider. `variables` are the names its script needs."""
+    """A voice agent of the provider. `variables` are the names its script needs; `on_missing` says whether a launch without some
+    of them is blocked ("block") or only warned of ("warn")."""
 
     __tablename__ = "agent"
 
@@ -18,6 +19,7 @@ class Agent(Base):
     uuid: Mapped[str] = mapped_column(String(36), unique=True)
     name: Mapped[str] = mapped_column(String(255))
     variables: Mapped[list[Any]] = mapped_column(default=list)
+    on_missing: Mapped[str] = mapped_column(String(5), default="warn")
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
 

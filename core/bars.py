@@ -1,0 +1,89 @@
+"""Who must not be called now: asked when a list is judged, at the launch, as each wave is cut, and once more at its claim."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from core.models import Campaign, Contact, Suppression, Target, Wave
+from core.states import NEVER_SENT, RowVerdict
+
+T = TypeVar("T")
+# So many numbers go into one statement: as many as every database takes.
+ASKED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Why a number must not be called: the box that its row belongs in, and a sentence."""
+
+    verdict: RowVerdict
+    reason: str
+
+
+def barred(
+    session: Session, numbers: Collection[str], now: datetime, *, recent_days: int = 0, campaign_id: int | None = None
+) -> Mapping[str, Bar]:
+    """Those of `numbers` (E.164) that must not be called, each with its bar.
+
+    `recent_days`: also whoever a campaign other than `campaign_id` reached or tried in that many days.
+    """
+    bars: dict[str, Bar] = {}
+    for some in _batches(numbers):
+        if recent_days:
+            bars |= _called_recently(session, some, now, recent_days, campaign_id)
+        bars |= _suppressed(session, some, now)  # the stronger reason is the one that is told
+    return bars
+
+
+def in_force(now: datetime) -> ColumnElement[bool]:
+    """The condition of entries of the do-not-call list that still count."""
+    return or_(Suppression.expires_at.is_(None), Suppression.expires_at > now)
+
+
+def _suppressed(session: Session, numbers: Collection[str], now: datetime) -> dict[str, Bar]:
+    entries = select(Suppression.number, Suppression.reason, Suppression.created_at).where(
+        Suppression.number.in_(numbers), in_force(now)
+    )
+    return {
+        number: Bar(
+            RowVerdict.DO_NOT_CALL,
+            f"On the do-not-call list since {created_at:%Y-%m-%d}{f': {reason}' if reason else '.'}"[:255],
+        )
+        for number, reason, created_at in session.execute(entries)
+    }
+
+
+def _called_recently(
+    session: Session, numbers: Collection[str], now: datetime, days: int, campaign_id: int | None
+) -> dict[str, Bar]:
+    """Whoever was handed over, or may have been, counts as tried, whatever was reported of it. Test calls do not count."""
+    handed_over = func.coalesce(Wave.accepted_at, Wave.claimed_at)
+    query = (
+        select(Contact.number, Campaign.name, func.max(handed_over))
+        .join(Target, Target.contact_id == Contact.id)
+        .join(Wave, Wave.id == Target.wave_id)
+        .join(Campaign, Campaign.id == Contact.campaign_id)
+        .where(Contact.number.in_(numbers), Wave.state.not_in(NEVER_SENT), Campaign.is_test.is_(False))
+        .where(handed_over > now - timedelta(days=days))
+        .group_by(Contact.number, Campaign.name)
+    )
+    if campaign_id is not None:
+        query = query.where(Campaign.id != campaign_id)
+    newest: dict[str, tuple[datetime, str]] = {}
+    for number, name, at in session.execute(query):
+        newest[number] = max(newest.get(number, (at, name)), (at, name))
+    return {
+        number: Bar(RowVerdict.CALLED_RECENTLY, f"Called on {at:%Y-%m-%d} by “{name}”."[:255])
+        for number, (at, name) in newest.items()
+    }
+
+
+def _batches(things: Collection[T]) -> Iterator[list[T]]:
+    rest = iter(things)
+    while batch := list(islice(rest, ASKED_AT_ONCE)):
+        yield batch
