@@ -24,6 +24,7 @@ from blueprints import (
     history,
     identity,
     inbox,
+    kept_lists,
     links,
     live,
     messages,
@@ -42,7 +43,7 @@ from config import Settings
 
 BLUEPRINTS = (
     auth.bp, identity.bp, links.bp, account.bp, campaigns.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp,
-    inbox.bp, people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp, webhooks.bp, api.bp, health.bp,
+    inbox.bp, kept_lists.bp, people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp, webhooks.bp, api.bp, health.bp,
 )  # fmt: skip
 # Their callers prove who they are in each request, not by a cookie that another site could make a browser send.
 WITHOUT_CSRF: tuple[str, ...] = ("webhooks", "api")

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import StringField, TextAreaField
+from wtforms import RadioField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from blueprints.database import db, writing
@@ -36,6 +36,11 @@ class AgentForm(FlaskForm):
         "Variables of its script",
         description="One name on each line, such as first_name. The columns of a list are matched to them.",
     )
+    on_missing = RadioField(
+        "Where somebody has no value for one of them",
+        choices={"warn": "Warn before the launch", "block": "Do not launch"},
+        default="warn",
+    )
 
 
 @bp.get("")
@@ -53,14 +58,16 @@ def new() -> ResponseReturnValue:
 @bp.post("/new")
 @needs("composer")
 def add() -> ResponseReturnValue:
-    return _save(None, lambda session, form: add_agent(session, *_values(form), actor(), now()))
+    return _save(None, lambda session, form: add_agent(session, *_values(form), actor(), now(), form.on_missing.data))
 
 
 @bp.get("/<int:agent_id>")
 @needs("composer")
 def edit(agent_id: int) -> ResponseReturnValue:
     agent = get_agent(db.session(), agent_id)
-    known = {"name": agent.name, "uuid": agent.uuid, "variables": "\n".join(agent.variables)}
+    known = {
+        "name": agent.name, "uuid": agent.uuid, "variables": "\n".join(agent.variables), "on_missing": agent.on_missing
+    }  # fmt: skip
     return _page(AgentForm(formdata=None, data=known), agent)
 
 
@@ -68,7 +75,7 @@ def edit(agent_id: int) -> ResponseReturnValue:
 @needs("composer")
 def change(agent_id: int) -> ResponseReturnValue:
     def write(session: Session, form: AgentForm) -> None:
-        change_agent(session, get_agent(session, agent_id), *_values(form), actor(), now())
+        change_agent(session, get_agent(session, agent_id), *_values(form), actor(), now(), form.on_missing.data)
 
     return _save(get_agent(db.session(), agent_id), write)
 

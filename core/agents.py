@@ -61,9 +61,23 @@ def plain_variables(lines: Sequence[str]) -> list[str]:
     return names
 
 
-def add_agent(session: Session, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime) -> Agent:
+def add_agent(
+    session: Session,
+    name: str,
+    uuid: str,
+    variables: Sequence[str],
+    actor: Actor,
+    now: datetime,
+    on_missing: str = "warn",
+) -> Agent:
     """Keep an agent under its name. Invalid (field "uuid") when its id is kept already."""
-    agent = Agent(name=name.strip(), uuid=plain_uuid(uuid), variables=plain_variables(variables), created_at=now)
+    agent = Agent(
+        name=name.strip(),
+        uuid=plain_uuid(uuid),
+        variables=plain_variables(variables),
+        on_missing=on_missing,
+        created_at=now,
+    )
     with _each_id_once(session, agent.uuid):
         session.add(agent)
     note(session, actor, "agent.add", "agent", agent.id, now, summary=f"Agent {agent.name} added.", after=_facts(agent))
@@ -71,9 +85,10 @@ def add_agent(session: Session, name: str, uuid: str, variables: Sequence[str], 
 
 
 def change_agent(
-    session: Session, agent: Agent, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime
-) -> None:
-    """Change what we know of an agent. A wave that was cut keeps the id it was cut with.
+    session: Session, agent: Agent, name: str, uuid: str, variables: Sequence[str], actor: Actor, now: datetime,
+    on_missing: str | None = None,
+) -> None:  # fmt: skip
+    """Change what we know of an agent; `on_missing` None leaves that as it is. A wave that was cut keeps the id it was cut with.
 
     Invalid (field "uuid"): a second person approved calls by this id that are not over.
     """
@@ -83,6 +98,7 @@ def change_agent(
         raise Invalid("A campaign was approved with this id and is not over. Add the other one as a new agent.", "uuid")
     with _each_id_once(session, plain):
         agent.name, agent.uuid, agent.variables = name.strip(), plain, plain_variables(variables)
+        agent.on_missing = on_missing or agent.on_missing
     before, after = changes(before, _facts(agent))
     if after:
         words = f"Agent {agent.name} changed."
@@ -130,4 +146,4 @@ def _each_id_once(session: Session, uuid: str) -> Iterator[None]:
 
 
 def _facts(agent: Agent) -> dict[str, object]:
-    return {"name": agent.name, "uuid": agent.uuid, "variables": list(agent.variables)}
+    return {"name": agent.name, "uuid": agent.uuid, "variables": list(agent.variables), "on_missing": agent.on_missing}

@@ -14,11 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, Actor, note
-from core.drafts import WHAT, WHEN, callable_count
+from core.drafts import WHAT, WHEN
 from core.errors import Conflict, Invalid, NotFound
 from core.installation import needs_approval
 from core.launch import launch, launchable_list, lock_campaign, rows_with_numbers, start_calling
-from core.lists import list_of
+from core.lists import callable_count, list_of
 from core.models import ApiToken, Approval, Campaign, ContactList
 from core.moves import move_campaign
 from core.states import CALLABLE_VERDICTS, CampaignState
@@ -64,7 +64,7 @@ def substance_of(session: Session, campaign_id: int) -> Substance:
 
 def _settings(campaign: Campaign, contact_list: ContactList) -> dict[str, Any]:
     """Whatever can be set, and the versions, so that a change that was changed back is one too."""
-    columns = {name: getattr(campaign, name) for name in (*WHAT, *WHEN)}
+    columns = {name: getattr(campaign, name) for name in (*WHAT, *WHEN, "recent_days")}
     of_list = ("id", "version", "state", "country", "mapping", "counts")
     return columns | {
         "start_at": campaign.start_at and campaign.start_at.astimezone(UTC).isoformat(),

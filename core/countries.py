@@ -1,5 +1,11 @@
 """Names of the regions that have phone numbers of their own, in English, by their ISO 3166 code; sorted by name."""
 
+import unicodedata
+from functools import cache, lru_cache
+
+from phonenumbers import region_code_for_country_code
+from phonenumbers.geodata.locale import LOCALE_DATA
+
 COUNTRIES = {
     "AF": "Afghanistan",
     "AL": "Albania",
@@ -247,3 +253,35 @@ COUNTRIES = {
     "ZM": "Zambia",
     "ZW": "Zimbabwe",
 }
+_SHORT_NAMES = {
+    "usa": "US",
+    "unitedstatesofamerica": "US",
+    "uk": "GB",
+    "greatbritain": "GB",
+    "england": "GB",
+    "uae": "AE",
+}
+
+
+@lru_cache(4096)
+def country_code(text: str) -> str | None:
+    """The ISO code of a country as a list may name it: "DE", "+49", "Germany", "Allemagne"; None when it is not known."""
+    told = text.strip()
+    if told.upper() in COUNTRIES:
+        return told.upper()
+    digits = told.lstrip("+").removeprefix("00")
+    if digits.isascii() and digits.isdigit():
+        region = region_code_for_country_code(int(digits[:4]))
+        return region if region in COUNTRIES else None
+    return _names().get(_key(told))
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Each country's names in many languages, as libphonenumber has them."""
+    told = {_key(name): code for code in COUNTRIES for name in LOCALE_DATA.get(code, {}).values() if name[:1] != "*"}
+    return told | {_key(name): code for code, name in COUNTRIES.items()} | _SHORT_NAMES
+
+
+def _key(name: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if c.isalnum())

@@ -11,11 +11,14 @@ from sqlalchemy.orm import Session
 
 from core.approvals import launch_or_ask, newest_approval
 from core.audit import Actor, note
+from core.cleaning import LONGEST_REASON, plain_json
 from core.database import breathe
 from core.errors import Conflict, Invalid
-from core.lists import BATCH, JudgedRow, store_rows
+from core.judging import JudgedRow
 from core.models import Agent, Campaign, ContactList, CreateKey, Endpoint
+from core.row_store import BATCH, store_rows
 from core.states import CampaignState, RowVerdict
+from core.variables import without_variables
 from core.vault import Vault
 
 # Without a key of the caller's, the same words within this time are taken for a repeat after a timeout.
@@ -77,6 +80,11 @@ def create_campaign(
         session.delete(campaign)
         return Created(_known(session, first, request), is_repeat=True)
     _add_endpoint(session, campaign, request, vault, now)
+    session.refresh(campaign, ["agent"])
+    if campaign.agent and (
+        why := without_variables(campaign.agent, request.context, (t.context for t in request.targets))
+    ):
+        raise Invalid(why, "targets")
     _list(session, campaign, request, now)
     launch_or_ask(session, campaign.id, campaign_version=1, list_version=1, actor=actor, now=now)
     session.flush()
@@ -185,9 +193,9 @@ def _judged(targets: tuple[CreateTarget, ...]) -> list[JudgedRow]:
 
 
 def _judge(place: int, target: CreateTarget, seen: dict[str, int]) -> JudgedRow:
-    cells = [target.number, target.caller_id, target.context]
+    cells = plain_json([target.number, target.caller_id, target.context])
     verdict, reason = (RowVerdict.REPAIRED if target.reason else RowVerdict.READY), target.reason
     first = seen.setdefault(target.number, place)
     if first != place:
         verdict, reason = RowVerdict.DUPLICATE, f"Twice in the request (first at target {first})."
-    return JudgedRow(place, cells, verdict, reason[:255], target.number, target.caller_id)
+    return JudgedRow(place, cells, verdict, reason[:LONGEST_REASON], target.number, target.caller_id)

@@ -15,11 +15,12 @@ from core.agents import ensure_agent
 from core.audit import Actor, note
 from core.errors import Conflict, Invalid
 from core.launch import lock_campaign, require_draft
-from core.lists import lock_list, new_list
+from core.lists import callable_count, list_of, lock_list, new_list
 from core.lookups import find_campaign
 from core.models import Agent, Approval, Campaign, ContactList
-from core.states import CALLABLE_VERDICTS, CampaignState
+from core.states import CampaignState
 from core.test_calls import forget_draft
+from core.variables import why_blocked
 
 WHAT = ("name", "agent_id", "context", "note")
 WHEN = ("start_at", "zone", "lines", "retry_by", "retry_attempts", "retry_gap_minutes", "retry_outcomes", "wave_size")
@@ -150,7 +151,7 @@ def begin_delete(session: Session, campaign_id: int) -> ContactList:
 
 
 def delete_draft(session: Session, campaign_id: int, actor: Actor, now: datetime) -> str | None:
-    """Remove a draft whose rows are gone already (core.lists.drop_rows); returns the stored name of its file."""
+    """Remove a draft whose rows are gone already (core.row_store.drop_rows); returns the stored name of its file."""
     contact_list = begin_delete(session, campaign_id)
     campaign = session.get_one(Campaign, campaign_id)
     stored_as = contact_list.stored_as
@@ -165,8 +166,10 @@ def delete_draft(session: Session, campaign_id: int, actor: Actor, now: datetime
 
 def problems(session: Session, campaign: Campaign, now: datetime) -> Problems:
     """What keeps this draft from being launched: sentences for each step that has a form."""
-    contact_list = session.scalar(select(ContactList).where(ContactList.campaign_id == campaign.id))
-    return {"what": _what_problems(campaign), "who": _who_problems(contact_list), "when": _when_problems(campaign, now)}
+    contact_list = list_of(session, campaign.id)
+    return {
+        "what": _what_problems(campaign), "who": _who_problems(campaign, contact_list), "when": _when_problems(campaign, now)
+    }  # fmt: skip
 
 
 def _what_problems(campaign: Campaign) -> list[str]:
@@ -178,14 +181,16 @@ def _what_problems(campaign: Campaign) -> list[str]:
     return found
 
 
-def _who_problems(contact_list: ContactList | None) -> list[str]:
-    if contact_list is None or contact_list.state == "empty":
+def _who_problems(campaign: Campaign, contact_list: ContactList) -> list[str]:
+    if contact_list.state == "empty":
         return ["Upload or paste the people to call."]
     if contact_list.state == "failed":
         return [contact_list.problem or "The list could not be read."]
     if contact_list.state != "ready":
         return ["The list is still being imported."]
-    return [] if callable_count(contact_list) else ["Nobody on this list can be called."]
+    if not callable_count(contact_list):
+        return ["Nobody on this list can be called."]
+    return why_blocked(campaign, contact_list)
 
 
 def _when_problems(campaign: Campaign, now: datetime) -> list[str]:
@@ -195,11 +200,6 @@ def _when_problems(campaign: Campaign, now: datetime) -> list[str]:
     if not 1 <= campaign.lines <= 10:
         found.append("Calls at a time must be between 1 and 10.")
     return found
-
-
-def callable_count(contact_list: ContactList) -> int:
-    """How many people a launch would call."""
-    return sum(int(contact_list.counts.get(verdict, 0)) for verdict in CALLABLE_VERDICTS)
 
 
 def check_launch(session: Session, campaign_id: int, now: datetime) -> None:

@@ -1,119 +1,25 @@
-"""Lists: each row of a file is judged once, stored with its reason, and counted in exactly one box."""
+"""Lists: where their rows come from, how they are read and judged, and whose turn the work on them is."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.launch import lock_campaign, require_draft
-from core.models import Campaign, ContactList, Row
-from core.phone import clean, visible
-from core.states import CALLABLE_VERDICTS, RowVerdict
+from core.models import Campaign, ContactList, RememberedColumns
+from core.states import CALLABLE_VERDICTS
 
-MOST_ROWS = 1_000_000
 MOST_BYTES = 100 * 1024 * 1024
-# A batch is judged outside any transaction and written in one that stays far below 100 ms.
-BATCH = 1000
-PAGE = 20
 # An import tells of itself with every batch; one that has been silent for this long was killed.
 SILENT_IMPORT = timedelta(seconds=120)
 WORKING = ("waiting", "importing")
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedRow:
-    """One row as it will be stored. `reason` says what was repaired or what is wrong."""
-
-    row_number: int
-    cells: list[Any]
-    verdict: RowVerdict
-    reason: str = ""
-    number: str | None = None
-    caller_id: str | None = None
-    time_zone: str | None = None
-
-
-class Judge:
-    """Judges the rows of one list, in their order: of a number's rows the first is kept, the others are duplicates."""
-
-    def __init__(self, country: str, mapping: Mapping[str, Any], columns: int = 0):
-        self.country = country
-        self.mapping = mapping
-        self.columns = columns
-        self.counts: Counter[str] = Counter(dict.fromkeys(RowVerdict, 0))
-        self.empty: Counter[int] = Counter()
-        self.emptiest: tuple[int, int] | None = None  # (filled cells, row number) of a callable row
-        self._seen: dict[int, int] = {}
-
-    def judge(self, row_number: int, cells: list[Any]) -> JudgedRow:
-        row = self._judge(row_number, cells)
-        self.counts[row.verdict] += 1
-        if row.verdict in CALLABLE_VERDICTS:
-            self._note_gaps(row)
-        return row
-
-    def gaps(self) -> dict[str, int]:
-        """How many callable rows have nothing in a column, by column. (Keys are texts, as JSON has them.)"""
-        return {str(column): rows for column, rows in sorted(self.empty.items())}
-
-    def _judge(self, row_number: int, cells: list[Any]) -> JudgedRow:
-        cleaned = clean(_cell(cells, self.mapping.get("number")), self.country)
-        if cleaned.number is None:
-            return JudgedRow(row_number, cells, RowVerdict.INVALID, cleaned.reason)
-        caller, problem = self._caller_id(cells)
-        if problem:
-            return JudgedRow(row_number, cells, RowVerdict.INVALID, problem, cleaned.number)
-        zone, zone_words = _zone(_cell(cells, self.mapping.get("time_zone")))
-        reason = "; ".join(filter(None, (cleaned.reason, zone_words)))[:255]
-        first = self._seen.setdefault(int(cleaned.number[1:]), row_number)
-        if first != row_number:
-            return JudgedRow(
-                row_number, cells, RowVerdict.DUPLICATE, f"The same number as in row {first}.", cleaned.number
-            )
-        verdict = RowVerdict.REPAIRED if reason else RowVerdict.READY
-        return JudgedRow(row_number, cells, verdict, reason, cleaned.number, caller, zone)
-
-    def _caller_id(self, cells: list[Any]) -> tuple[str | None, str]:
-        text = _cell(cells, self.mapping.get("caller_id"))
-        if not text.strip():
-            return None, ""
-        cleaned = clean(text, self.country)
-        return cleaned.number, "" if cleaned.number else f"Caller id: {cleaned.reason}"
-
-    def _note_gaps(self, row: JudgedRow) -> None:
-        filled = 0
-        width = max(len(row.cells), self.columns)
-        for column in range(width):
-            if _cell(row.cells, column):
-                filled += 1
-            else:
-                self.empty[column] += 1
-        if self.emptiest is None or filled < self.emptiest[0]:
-            self.emptiest = (filled, row.row_number)
-
-
-def _cell(cells: Sequence[Any], column: int | None) -> str:
-    if column is None or column >= len(cells) or cells[column] is None:
-        return ""
-    return str(cells[column])
-
-
-@lru_cache(4096)
-def _zone(name: str) -> tuple[str | None, str]:
-    """An IANA zone by its name, and what to say where there is none."""
-    if not name:
-        return None, ""
-    try:
-        return ZoneInfo(name).key, ""
-    except (KeyError, ValueError, OSError):
-        return None, f"the time zone “{visible(name)}” is not known and was left out"
+# What brings rows in; the other tasks work on those that are there.
+BRINGING = ("read", "copy", "unreached")
 
 
 def new_list(session: Session, campaign: Campaign, now: datetime, country: str = "US") -> ContactList:
@@ -128,6 +34,11 @@ def list_of(session: Session, campaign_id: int) -> ContactList:
     if contact_list is None:
         raise NotFound("There is no such list.")
     return contact_list
+
+
+def callable_count(contact_list: ContactList) -> int:
+    """How many people a launch would call."""
+    return sum(int(contact_list.counts.get(verdict, 0)) for verdict in CALLABLE_VERDICTS)
 
 
 def lock_list(session: Session, campaign_id: int) -> ContactList:
@@ -145,20 +56,66 @@ def accept_file(
     contact_list: ContactList, *, source: str, filename: str, stored_as: str, size: int, country: str, now: datetime
 ) -> str | None:
     """A new file takes the place of the old one; returns the old one's stored name, to be removed after the commit."""
-    old = contact_list.stored_as
-    contact_list.source, contact_list.filename = source, filename[-255:]
-    contact_list.stored_as, contact_list.size_bytes, contact_list.country = stored_as, size, country
-    contact_list.reading, contact_list.headers, contact_list.mapping = {}, [], {}
-    read_again(contact_list, now)
+    old = _begin_anew(contact_list, "read", source)
+    contact_list.filename, contact_list.stored_as = filename[-255:], stored_as
+    contact_list.size_bytes, contact_list.country = size, country
+    work_again(contact_list, now)
     return old
 
 
-def read_again(contact_list: ContactList, now: datetime) -> None:
-    """Whatever was read is void: an import that runs finds its claim gone, and the list waits for the next one."""
-    contact_list.state = "waiting" if contact_list.stored_as else "empty"
+def take_rows(
+    contact_list: ContactList, task: str, source_id: int, name: str, states: Sequence[str], now: datetime
+) -> str | None:
+    """The rows of another list ("copy"), or those of a campaign whose people ended in these states ("unreached"), come in.
+
+    Returns the stored name of the file that was there before, to be removed after the commit.
+    """
+    old = _begin_anew(contact_list, task, "list" if task == "copy" else "campaign")
+    contact_list.source_id, contact_list.source_states, contact_list.filename = source_id, list(states), name[:255]
+    work_again(contact_list, now)
+    return old
+
+
+def _begin_anew(contact_list: ContactList, task: str, source: str) -> str | None:
+    old, contact_list.stored_as = contact_list.stored_as, None
+    contact_list.task, contact_list.source, contact_list.source_id = task, source, None
+    contact_list.source_states, contact_list.size_bytes = [], 0
+    contact_list.reading, contact_list.headers, contact_list.mapping, contact_list.edited = {}, [], {}, 0
+    return old
+
+
+def accept_correction(contact_list: ContactList, stored_as: str, now: datetime) -> None:
+    """A corrected file of problem rows, to be laid over the rows that are there. Conflict while they are worked on."""
+    if contact_list.state != "ready":
+        raise Conflict("The list is being worked on. Wait until that is done.")
+    contact_list.task, contact_list.correction = "correct", stored_as
+    work_again(contact_list, now)
+
+
+def cancel_import(contact_list: ContactList, now: datetime) -> str | None:
+    """Whatever comes in is left: the list is empty again. Returns the stored name of its file. Conflict when it is too late."""
+    if contact_list.state not in WORKING or contact_list.task not in BRINGING:
+        raise Conflict("The list is read already.")
+    old = _begin_anew(contact_list, "read", "")
+    contact_list.filename = ""
+    work_again(contact_list, now)
+    return old
+
+
+def work_again(contact_list: ContactList, now: datetime) -> None:
+    """The list waits for its task; whoever is at work on it finds the claim gone."""
+    has_rows = contact_list.task not in BRINGING or contact_list.source_id or contact_list.stored_as
+    contact_list.state = "waiting" if has_rows else "empty"
     contact_list.import_claim = contact_list.import_started_at = contact_list.problem = None
-    contact_list.rows_read, contact_list.counts = 0, {}
+    contact_list.rows_read, contact_list.rows_expected, contact_list.counts = 0, None, {}
     touch(contact_list, now)
+
+
+def judge_again(contact_list: ContactList, now: datetime) -> None:
+    """Rows that are there are judged anew, corrections and all; a list that is still on its way comes in anew."""
+    if contact_list.state == "ready":
+        contact_list.task = "judge"
+    work_again(contact_list, now)
 
 
 def touch(contact_list: ContactList, now: datetime) -> None:
@@ -166,29 +123,52 @@ def touch(contact_list: ContactList, now: datetime) -> None:
     contact_list.changed_at = now
 
 
-def change_reading(contact_list: ContactList, asked: Mapping[str, Any], country: str, now: datetime) -> None:
-    """Read the file again in another way (separator, encoding, header, sheet), or its numbers as another country's.
+def change_reading(contact_list: ContactList, asked: Mapping[str, Any], now: datetime) -> None:
+    """Read the file again in another way (separator, encoding, header, sheet).
 
-    In another way the columns may be others, so the mapping is guessed anew.
+    Then the columns may be others, so the mapping is guessed anew; what was corrected here is lost.
     """
     used = contact_list.reading.get("used") or {}
     if any(used.get(name) != value for name, value in asked.items()):
-        contact_list.reading = {"asked": dict(asked)}
-        contact_list.mapping = {}
-    elif country == contact_list.country:
-        return
-    contact_list.country = country
-    read_again(contact_list, now)
+        contact_list.reading, contact_list.mapping = {"asked": dict(asked)}, {}
+        contact_list.task, contact_list.edited = "read", 0
+        work_again(contact_list, now)
 
 
-def change_mapping(contact_list: ContactList, mapping: Mapping[str, Any], now: datetime) -> None:
-    """Names of variables change at once; another number, caller id or zone column judges every row again."""
+def change_rules(contact_list: ContactList, country: str, keep: str, now: datetime) -> bool:
+    """Judge by another country of numbers without one, or by another rule for duplicates; False when nothing is different."""
+    if (country, keep) == (contact_list.country, contact_list.keep):
+        return False
+    contact_list.country, contact_list.keep = country, keep
+    if contact_list.state != "empty":
+        judge_again(contact_list, now)
+    return True
+
+
+def change_mapping(session: Session, contact_list: ContactList, mapping: Mapping[str, Any], now: datetime) -> None:
+    """Names of variables change at once; another number, caller id, zone or country column judges every row again.
+
+    It is remembered for the next file with the same header.
+    """
     old, contact_list.mapping = contact_list.mapping, dict(mapping)
-    same = all(old.get(name) == mapping.get(name) for name in ("number", "caller_id", "time_zone"))
+    remembered = RememberedColumns(header_hash=header_hash(contact_list.headers), mapping=dict(mapping),
+                                   country=contact_list.country, used_at=now)  # fmt: skip
+    session.merge(remembered)
+    same = all(old.get(name) == mapping.get(name) for name in ("number", "caller_id", "time_zone", "country"))
     if same and contact_list.state == "ready":
         touch(contact_list, now)
     else:
-        read_again(contact_list, now)
+        judge_again(contact_list, now)
+
+
+def remembered_mapping(session: Session, headers: Sequence[str]) -> dict[str, Any] | None:
+    """What a person said last about the columns of such a file."""
+    remembered = session.get(RememberedColumns, header_hash(headers))
+    return dict(remembered.mapping) if remembered is not None else None
+
+
+def header_hash(headers: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(headers)).encode()).hexdigest()
 
 
 def _is_waiting(now: datetime) -> ColumnElement[bool]:
@@ -219,52 +199,3 @@ def still_claimed(session: Session, list_id: int, claim: str, now: datetime, **v
         .values(changed_at=now, **values)
     )
     return bool(told.rowcount)  # type: ignore[attr-defined]
-
-
-def drop_rows(session: Session, list_id: int, limit: int = 2 * BATCH) -> int:
-    """Remove up to `limit` rows of a list; returns how many. Repeat, each in a transaction of its own, until 0."""
-    some = select(Row.row_number).where(Row.list_id == list_id).limit(limit)
-    dropped = session.execute(delete(Row).where(Row.list_id == list_id, Row.row_number.in_(some)))
-    return int(dropped.rowcount)  # type: ignore[attr-defined]
-
-
-def store_rows(session: Session, list_id: int, rows: Iterable[JudgedRow]) -> None:
-    """Insert judged rows. Callers with many of them do it in batches of `BATCH`, each in a transaction of its own."""
-    values = [
-        {
-            "list_id": list_id, "row_number": row.row_number, "cells": row.cells, "verdict": row.verdict.value,
-            "reason": row.reason, "number": row.number, "caller_id": row.caller_id, "time_zone": row.time_zone,
-        }
-        for row in rows
-    ]  # fmt: skip
-    if values:
-        session.execute(insert(Row), values)
-
-
-def problem_rows(session: Session, list_id: int) -> Iterator[Row]:
-    """Every row that will not be called, in the file's order, read a page at a time."""
-    after = 0
-    while True:
-        query = (
-            select(Row)
-            .where(Row.list_id == list_id, Row.verdict.not_in(CALLABLE_VERDICTS), Row.row_number > after)
-            .order_by(Row.row_number)
-            .limit(BATCH)
-        )
-        rows = list(session.scalars(query))
-        if not rows:
-            return
-        yield from rows
-        after = rows[-1].row_number
-        session.expunge_all()
-
-
-def rows_page(
-    session: Session, list_id: int, verdict: str | None = None, after: int = 0
-) -> tuple[list[Row], int | None]:
-    """A page of rows in the file's order, and the row number to continue after (None on the last page)."""
-    query = select(Row).where(Row.list_id == list_id, Row.row_number > after).order_by(Row.row_number).limit(PAGE + 1)
-    if verdict:
-        query = query.where(Row.verdict == verdict)
-    rows = list(session.scalars(query))
-    return rows[:PAGE], rows[PAGE - 1].row_number if len(rows) > PAGE else None

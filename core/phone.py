@@ -1,7 +1,7 @@
 """A cell of a spreadsheet becomes a number in E.164, or a reason why it cannot.
 
-What is valid is decided by libphonenumber alone (`parse` and `is_valid_number`); we only undo, beforehand, what spreadsheets and
-copying do to numbers, and say so.
+What is valid is decided by libphonenumber alone (`parse`, and `is_valid_number` as core/phone_patterns.py asks it); we only undo,
+beforehand, what spreadsheets and copying do to numbers, and say so.
 """
 
 import re
@@ -13,6 +13,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
 from core.countries import COUNTRIES
+from core.phone_patterns import is_valid, quick
 
 LONGEST_CELL = 250  # libphonenumber refuses longer texts
 # An 11-digit text is the shortest that we take for a number which lost its plus: shorter ones are more often a typing error.
@@ -46,6 +47,8 @@ def clean(text: str, country: str) -> Cleaned:
         return Cleaned(None, reason="The cell is empty.")
     if len(plain) > LONGEST_CELL:
         return Cleaned(None, reason="The cell is too long for a phone number.")
+    if number := quick(plain, country):
+        return Cleaned(number)
     try:
         mended = mend(plain)
     except Damaged as damage:
@@ -105,6 +108,8 @@ def _written_out(text: str, scientific: re.Match[str]) -> str:
 
 def _parse(text: str, country: str) -> tuple[str | None, str]:
     """The E.164 number and what had to be guessed (""), or None and what is wrong."""
+    if number := quick(text, country):
+        return number, ""
     first, problem = _valid(text, country)
     if first is None:
         again = _with_plus(text)
@@ -140,7 +145,7 @@ def _valid(text: str, country: str) -> tuple[phonenumbers.PhoneNumber | None, st
         number = phonenumbers.parse(text, country)
     except NumberParseException as error:
         return None, _unparsed(error, text)
-    if phonenumbers.is_valid_number(number):
+    if is_valid(str(number.country_code), phonenumbers.national_significant_number(number)):
         return number, ""
     return None, _not_valid(number, country)
 

@@ -1,6 +1,5 @@
 """What a launch would do, told beforehand: people, waves, length, samples, missing variables, the first request."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.drafts import callable_count
 from core.launch import variables_of
+from core.lists import callable_count
 from core.models import Campaign, ContactList, Row
 from core.requests import TargetRequest, WavePlan, build_request, wave_plan
 from core.schedule import expected_length
@@ -42,15 +41,6 @@ class Sample:
     is_emptiest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A variable that the agent's script needs and `people` would be called without; `column` says that no column gives it."""
-
-    name: str
-    people: int
-    column: bool
-
-
 def summary_of(campaign: Campaign, contact_list: ContactList, now: datetime) -> Summary:
     people = callable_count(contact_list)
     low, high = expected_length(campaign, people)
@@ -67,17 +57,20 @@ def exclusions(contact_list: ContactList) -> list[tuple[RowVerdict, int]]:
 
 
 def samples(session: Session, campaign: Campaign, contact_list: ContactList, count: int = 3) -> list[Sample]:
-    """The emptiest callable row first, then the first ones of the list."""
-    emptiest = contact_list.reading.get("emptiest")
-    rows = _callable_rows(session, contact_list, count)
-    if emptiest is not None:
-        first = session.scalar(select(Row).where(Row.list_id == contact_list.id, Row.row_number == emptiest))
-        rows = [row for row in (first, *(row for row in rows if row.row_number != emptiest)) if row][:count]
-    return [
-        Sample(row.row_number, row.number or "", row.caller_id, {**campaign.context, **variables_of(row.cells, contact_list.mapping)},
-               row.row_number == emptiest)
-        for row in rows
-    ]  # fmt: skip
+    """The row with the most gaps in what the agent is given first, then the first ones of the list."""
+    likely = select(Row).where(
+        Row.list_id == contact_list.id, Row.row_number.in_(contact_list.reading.get("emptiest") or []),
+        Row.verdict.in_(CALLABLE_VERDICTS),
+    )  # fmt: skip
+    worst = [_sample(row, campaign, contact_list, is_emptiest=True) for row in session.scalars(likely)]
+    worst.sort(key=lambda sample: (sum(map(bool, sample.context.values())), sample.row_number))
+    first = [_sample(row, campaign, contact_list) for row in _callable_rows(session, contact_list, count)]
+    return [*worst[:1], *(one for one in first if one.row_number not in {w.row_number for w in worst[:1]})][:count]
+
+
+def _sample(row: Row, campaign: Campaign, contact_list: ContactList, is_emptiest: bool = False) -> Sample:
+    given = {**campaign.context, **variables_of(row.cells, contact_list.mapping)}
+    return Sample(row.row_number, row.number or "", row.caller_id, given, is_emptiest)
 
 
 def _callable_rows(session: Session, contact_list: ContactList, count: int) -> list[Row]:
@@ -88,27 +81,6 @@ def _callable_rows(session: Session, contact_list: ContactList, count: int) -> l
         .limit(count)
     )
     return list(session.scalars(query))
-
-
-def variable_columns(contact_list: ContactList) -> dict[str, int]:
-    variables = contact_list.mapping.get("variables") or {}
-    return {name: column for name, column in variables.items() if column is not None}
-
-
-def missing_variables(campaign: Campaign, contact_list: ContactList) -> list[Gap]:
-    """The agent's variables that some people would be called without, the widest gap first."""
-    needed: Sequence[str] = campaign.agent.variables if campaign.agent else []
-    people, columns = callable_count(contact_list), variable_columns(contact_list)
-    empty = contact_list.reading.get("gaps") or {}
-    gaps = []
-    for name in needed:
-        if name in columns:
-            without = int(empty.get(str(columns[name]), 0))
-        else:
-            without = 0 if campaign.context.get(name) else people
-        if without:
-            gaps.append(Gap(name, without, column=name in columns))
-    return sorted(gaps, key=lambda gap: -gap.people)
 
 
 def first_request(

@@ -5,6 +5,8 @@ import io
 import re
 from collections.abc import Iterable
 
+# By this column of ours a corrected file says which rows it has.
+ROW_COLUMN = "Row in your file"
 # The full-width ones begin a formula for East Asian spreadsheets.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 # Where a spreadsheet of another country, or one that was told so, cuts a line: there a quoted cell is two.
@@ -13,10 +15,10 @@ _CUTS = re.compile(r"([;\t\r\n])")
 _NUMBER = re.compile(r"[+-]?[\d\s().,/-]+")
 
 
-def csv_line(cells: Iterable[object]) -> str:
+def csv_line(cells: Iterable[object], separator: str = ",") -> str:
     """One line with its line end. What a spreadsheet would run as a formula gets an apostrophe before it."""
     line = io.StringIO()
-    csv.writer(line).writerow([safe_cell(cell) for cell in cells])
+    csv.writer(line, delimiter=separator).writerow([safe_cell(cell) for cell in cells])
     return line.getvalue()
 
 
@@ -30,3 +32,15 @@ def _inert(piece: str) -> str:
     if not begins.startswith(_FORMULA) or _NUMBER.fullmatch(begins):
         return piece
     return piece[: len(piece) - len(begins)] + "'" + begins
+
+
+def as_it_was(text: str) -> str:
+    """A cell that comes back: without the apostrophes that `safe_cell` set before its formulas."""
+    return "".join(map(_unguarded, _CUTS.split(text)))
+
+
+def _unguarded(piece: str) -> str:
+    begins = piece.lstrip(" ")
+    if begins[:1] != "'" or not begins[1:].startswith(_FORMULA) or _NUMBER.fullmatch(begins[1:]):
+        return piece
+    return piece[: len(piece) - len(begins)] + begins[1:]

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("compose", __name__, url_prefix="/campaigns")
 
-from blueprints.compose import check, test_call, what, when, who  # noqa: E402, F401 (they hang their views on the blueprint)
+from blueprints.compose import check, columns, rows, test_call, what, when, who  # noqa: E402, F401 (they hang their views on the blueprint)

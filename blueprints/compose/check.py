@@ -16,11 +16,12 @@ from blueprints.database import db, writing
 from blueprints.forms import PlainForm
 from blueprints.runtime import now, redis_url
 from blueprints.security import actor, needs
-from core import approvals, drafts, lists, preview
+from core import approvals, drafts, preview
 from core.errors import Conflict, Invalid
 from core.installation import needs_approval
 from core.launch import launch
 from core.models import Campaign
+from core.row_store import drop_rows
 from jobs.queue import TICK, announce, ring
 
 
@@ -147,7 +148,7 @@ def delete_draft(campaign_id: int) -> ResponseReturnValue:
         removed = 1
         while removed:
             with writing() as session:
-                removed = lists.drop_rows(session, drafts.begin_delete(session, campaign_id).id)
+                removed = drop_rows(session, drafts.begin_delete(session, campaign_id).id)
         with writing() as session:
             stored_as = drafts.delete_draft(session, campaign_id, actor(), now())
     except Conflict as error:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField
 from wtforms import (
     BooleanField,
     DateTimeLocalField,
@@ -24,7 +23,6 @@ from wtforms.widgets import HiddenInput
 
 from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
 from core.columns import LONGEST_VARIABLE
-from core.countries import COUNTRIES
 from core.errors import Invalid
 from core.requests import MOST_TARGETS, REF
 from core.schedule import zone_names
@@ -37,12 +35,6 @@ OUTCOME_WORDS = {
     "voicemail": "Voicemail",
     "unclear": "Unclear",
 }
-ENCODINGS = {
-    "utf-8": "UTF-8", "utf-8-sig": "UTF-8 with mark", "utf-16": "UTF-16", "utf-16-le": "UTF-16 LE", "utf-16-be": "UTF-16 BE",
-    "cp1252": "Windows-1252 (Western)", "cp1250": "Windows-1250 (Central European)", "cp1251": "Windows-1251 (Cyrillic)",
-    "iso8859-15": "ISO 8859-15", "mac_roman": "Mac Roman",
-}  # fmt: skip
-SEPARATORS = {",": "Comma ,", ";": "Semicolon ;", "\t": "Tab", "|": "Pipe |"}
 
 
 class StepForm(FlaskForm):
@@ -92,79 +84,6 @@ class WhatForm(StepForm):
 
     def context_values(self) -> dict[str, Any]:
         return {row["key"]: row["value"] for row in self.context.data if row["key"]}
-
-
-class WhoForm(FlaskForm):
-    file = FileField("File")
-    pasted = TextAreaField("Or paste")
-    country = SelectField("Country of numbers without +", choices=COUNTRIES)
-
-
-class ReadingForm(FlaskForm):
-    """How the file is read. Fields that do not apply to its kind are not on the page, and come back empty."""
-
-    country = SelectField("Country of numbers without +", choices=COUNTRIES)
-    header = SelectField("First row", choices={"1": "Names of the columns", "0": "Already a person"})
-    separator = SelectField("Separator", choices=SEPARATORS, validate_choice=False)
-    encoding = SelectField("Encoding", choices=ENCODINGS, validate_choice=False)
-    sheet = SelectField("Sheet", choices=[], validate_choice=False)
-
-    def asked(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"header": self.header.data == "1"}
-        if self.separator.data in SEPARATORS:
-            told["separator"] = self.separator.data
-        if self.encoding.data in ENCODINGS:
-            told["encoding"] = self.encoding.data
-        if self.sheet.data:
-            told["sheet"] = self.sheet.data
-        return told
-
-
-class MappingForm(FlaskForm):
-    """Which column is what; `names` has the variable of each column, in their order."""
-
-    number = SelectField("To-number")
-    caller_id = SelectField("Caller id")
-    time_zone = SelectField("Time zone")
-    names = FieldList(StringField(filters=[trimmed]), max_entries=500)
-
-    def offer(self, headers: list[str]) -> None:
-        columns = {str(column): header for column, header in enumerate(headers)}
-        for field in (self.number, self.caller_id, self.time_zone):
-            field.choices = {"": "None"} | columns
-
-    def validate_number(self, field: Field) -> None:
-        if not field.data:
-            raise ValidationError("Choose the column with the numbers to call.")
-
-    def validate_caller_id(self, field: Field) -> None:
-        if field.data and field.data == self.number.data:
-            raise ValidationError("This column is already the to-number.")
-
-    def validate_time_zone(self, field: Field) -> None:
-        if field.data and field.data in (self.number.data, self.caller_id.data):
-            raise ValidationError("This column is already something else.")
-
-    def validate_names(self, field: Field) -> None:
-        names = [name for name in field.data if name]
-        for entry in field.entries:
-            if entry.data and names.count(entry.data) > 1:
-                entry.errors = ["This name is there twice."]
-            elif len(entry.data) > LONGEST_VARIABLE:
-                entry.errors = [f"At most {LONGEST_VARIABLE} characters."]
-            elif entry.data == REF:
-                entry.errors = ["Callboard uses this name itself."]
-        if any(entry.errors for entry in field.entries):
-            raise ValidationError("Some names cannot be used.")
-
-    def mapping(self) -> dict[str, Any]:
-        def column(field: Field) -> int | None:
-            return int(field.data) if field.data else None
-
-        return {
-            "number": column(self.number), "caller_id": column(self.caller_id), "time_zone": column(self.time_zone),
-            "variables": {name: place for place, name in enumerate(self.names.data) if name},
-        }  # fmt: skip
 
 
 def only_for_later(form: Form, field: Field) -> None:

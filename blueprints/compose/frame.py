@@ -19,6 +19,7 @@ from core.errors import AwaitsApproval, Conflict, Invalid
 from core.lists import list_of
 from core.models import Campaign
 from core.states import CampaignState
+from core.variables import missing_variables
 from jobs.queue import announce
 
 STEPS = (("what", "What"), ("who", "Who"), ("when", "When and how"), ("check", "Check and launch"))
@@ -47,7 +48,7 @@ def checked(campaign: Campaign) -> dict[str, Any]:
     contact_list = context["contact_list"]
     return context | {
         "exclusions": preview.exclusions(contact_list), "samples": preview.samples(db.session(), campaign, contact_list),
-        "gaps": preview.missing_variables(campaign, contact_list), "masked": viewing.sees_masked(),
+        "gaps": missing_variables(campaign, contact_list), "masked": viewing.sees_masked(),
     }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def hidden(page, name):
     return html.unescape(re.search(rf'<input[^>]* name="{name}"[^>]* value="([^"]*)"', page)[1])
 
 
-ROLES = {"caller_id": "", "time_zone": ""}
+ROLES = {"caller_id": "", "time_zone": "", "country": ""}
 WHEN = {"start": "now", "zone": "UTC", "lines": "4", "retry_by": "us", "retry_attempts": "0"}
 
 
@@ -163,8 +163,8 @@ def test_a_list_is_uploaded_read_and_reported(composer, session, draft, run_impo
     page = composer.get(path(draft, "who")).text
     assert "+4915112345678" in page
     assert "The same number as in row 2." in page
-    problems = composer.get(path(draft, "who") + "/problems.csv").text
-    assert problems.splitlines()[1] == "Bob,015112345678,3,Duplicate,The same number as in row 2."
+    problems = composer.get(path(draft, "who") + "/rows/download?rows=problems").text
+    assert problems.splitlines()[1] == "Bob;015112345678;3;Duplicate;The same number as in row 2."
 
 
 def test_a_box_filters_the_rows(composer, draft, run_import):

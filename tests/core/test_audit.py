@@ -91,7 +91,7 @@ def test_what_people_decide_about_a_list_is_told_and_none_of_its_rows(session, n
         accept_file(found, source="file", filename="a.csv", stored_as="secret", size=9, country="US", now=now)
     for _ in range(2):
         with list_edit(session, campaign.id, "draft.mapping", ADA, now) as found:
-            change_mapping(found, {"number": 1}, now)
+            change_mapping(session, found, {"number": 1}, now)
     upload, mapping = entries(session)
     assert (upload.after["file"], upload.after["bytes"], "secret" in str(upload)) == ("a.csv", 9, False)
     assert mapping == (

@@ -20,8 +20,9 @@ from core.drafts import (
 )
 from core.errors import Conflict, Invalid, NotFound
 from core.models import AuditEntry, Campaign, ContactList
-from core.preview import missing_variables, summary_of
+from core.preview import summary_of
 from core.schedule import expected_length, shown_twice, span, start_of, zone_names
+from core.variables import missing_variables
 from tests.factories import make_agent, make_campaign, make_list
 
 ADA = Actor("Ada")

@@ -15,9 +15,9 @@ from core.drafts import begin_delete, delete_draft
 from core.errors import Conflict, Invalid
 from core.facts import AttemptStatus, Sent
 from core.launch import launch
-from core.lists import drop_rows
 from core.lookups import campaigns_page
 from core.models import AuditEntry, Campaign, Contact, Person, Reservation, Row, Wave
+from core.row_store import drop_rows
 from core.submission import SETTLE_TIME
 from core.test_calls import MOST_AN_HOUR, PATIENCE, newest_test_call, phone_of, place_test_call
 from tests.core.cast import accepted, answer, claimed, report, states, tick
