@@ -13,7 +13,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
 from core.countries import COUNTRIES
-from core.phone_patterns import is_valid, quick
+from core.phone_patterns import home_region, is_valid, quick
 
 LONGEST_CELL = 250  # libphonenumber refuses longer texts
 # An 11-digit text is the shortest that we take for a number which lost its plus: shorter ones are more often a typing error.
@@ -110,6 +110,8 @@ def _parse(text: str, country: str) -> tuple[str | None, str]:
     """The E.164 number and what had to be guessed (""), or None and what is wrong."""
     if number := quick(text, country):
         return number, ""
+    if number := _without_plus(text, country):
+        return number, ", the plus was missing"
     first, problem = _valid(text, country)
     if first is None:
         again = _with_plus(text)
@@ -124,6 +126,20 @@ def _parse(text: str, country: str) -> tuple[str | None, str]:
     if first.extension:
         words += f", extension {first.extension} set aside"
     return phonenumbers.format_number(first, PhoneNumberFormat.E164), words
+
+
+def _without_plus(text: str, country: str) -> str | None:
+    """A number that begins with its country's code and is valid with a plus, though the library can also read it without.
+
+    In countries with numbers of many lengths 4915112345678 could be a place with the code 04915; but people write the 0, and
+    spreadsheets lose the plus.
+    """
+    digits, home = _FORMATTING.sub("", text), home_region(country)
+    if home is None or home.prefix is None or not digits.isascii() or not digits.isdigit():
+        return None
+    if not digits.startswith(home.code) or home.prefix.match(digits) or len(digits) < SHORTEST_WITHOUT_PLUS:
+        return None
+    return f"+{digits}" if is_valid(home.code, digits[len(home.code) :]) else None
 
 
 def _with_plus(text: str) -> str | None:

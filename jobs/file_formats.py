@@ -6,6 +6,7 @@ Only the fenced child (jobs/reading.py) reads with this: whatever a file does, i
 import codecs
 import csv
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -165,15 +166,20 @@ def _old_encoding(lines: bytes) -> str:
     """Of the lines with letters beyond ASCII: Windows or Mac where most of them are Western then, else whatever fits best."""
     western = {name: _western_share(lines, name) for name in ("cp1252", "mac_roman")}
     best = max(western, key=lambda name: western[name])
-    if western[best] >= 0.8:
+    # In Western words such letters mostly stand alone; in other alphabets they come in rows.
+    together = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", lines)))
+    if western[best] >= 0.8 and together <= max(6, 0.3 * len(re.findall(rb"[\x80-\xff]", lines))):
         return best
     found = charset_normalizer.from_bytes(lines, cp_isolation=list(OTHER_ENCODINGS)).best()
     return found.encoding if found is not None and found.encoding in OTHER_ENCODINGS else best
 
 
 def _western_share(lines: bytes, encoding: str) -> float:
-    letters = [c for c in lines.decode(encoding, "replace") if c > "\x7f"]
-    return sum(c in _WESTERN for c in letters) / len(letters) if letters else 0.0
+    """Which part of the characters beyond ASCII makes sense: letters of Western names, and marks that do not cut a word in two."""
+    text = lines.decode(encoding, "replace")
+    odd = sum(c > "\x7f" for c in text)
+    cuts = len(re.findall(r"(?<=\w)[€£§°«»“”‘–—…´·®©½²³ºª¿¡](?=\w)", text))
+    return (sum(c in _WESTERN for c in text) - cuts) / odd if odd else 0.0
 
 
 def detect_separator(lines: list[str]) -> str:

@@ -105,10 +105,16 @@ def read_upload(work: Work) -> dict[str, Any]:
 
 def copy_list(work: Work) -> dict[str, Any]:
     """The rows of another list, judged anew: much may have happened since it was made."""
-    source = work.session.get(ContactList, _list(work).source_id)
+    source_id = _list(work).source_id
+    source = work.session.get(ContactList, source_id)
     if source is None:
         raise Unreadable("The list that was to be used is no longer there.")
-    return _take(work, source, all_rows(work.session, source.id), sum(source.counts.values()))
+    version, expected = source.version, _count(source)
+    reading = _take(work, source, all_rows(work.session, source.id), expected) if source.state == "ready" else {}
+    source = work.session.get(ContactList, source_id, populate_existing=True)
+    if source is None or (source.state, source.version) != ("ready", version):
+        raise Unreadable("The list was changed while it was being kept. Keep it again.")
+    return reading
 
 
 def take_unreached(work: Work) -> dict[str, Any]:
@@ -169,30 +175,43 @@ def correct_rows(work: Work) -> dict[str, Any]:
         place = reader.headers.index(ROW_COLUMN)
         columns = {column: headers.index(name) for column, name in enumerate(reader.headers) if name in headers}
         for rows, _ in reader.batches("US", {}):
-            cells = {
-                int(told[place]): told for row in rows if (told := json.loads(row[1]))[place:] and told[place].isdigit()
-            }
+            cells = dict(_by_row(rows, place))
             with writing(work.session):
                 work.own()
-                changed = list(_corrected(work, cells, columns))
+                here = [
+                    row
+                    for batch in _batches(sorted(cells), 500)
+                    for row in rows_named(work.session, work.list_id, batch)
+                ]
+                changed = list(_corrected(here, cells, columns))
                 rewrite_rows(work.session, work.list_id, changed)
-            known, edited = known + len(cells), edited + len(changed)
+            known, edited = known + len(here), edited + len(changed)
     if not known:
         raise Unreadable(NOTHING_KNOWN)
     work.tell(task="judge", correction=None, edited=contact_list.edited + edited)
     return judge_stored(work)
 
 
-def _corrected(work: Work, cells: Mapping[int, list[str]], columns: Mapping[int, int]) -> Iterator[dict[str, Any]]:
-    """The stored rows in which something is different now."""
-    for batch in _batches(sorted(number for number in cells if number < 2**31), 500):
-        for row in rows_named(work.session, work.list_id, batch):
-            told, now_there = cells[row.row_number], list(row.cells)
-            for column, mine in columns.items():
-                now_there += [""] * (mine + 1 - len(now_there))
-                now_there[mine] = told[column] if column < len(told) else ""
-            if now_there != [*row.cells, *[""] * (len(now_there) - len(row.cells))]:
-                yield {"row_number": row.row_number, "cells": now_there}
+def _by_row(rows: Iterable[Sequence[Any]], place: int) -> Iterator[tuple[int, list[str]]]:
+    """The cells of a corrected file by the row they belong to, which stands in column `place`."""
+    for row in rows:
+        told = json.loads(row[1])
+        named = told[place].replace(",", "") if place < len(told) else ""
+        if named.isascii() and named.isdigit() and len(named) < 10:
+            yield int(named), told
+
+
+def _corrected(
+    rows: Iterable[Row], cells: Mapping[int, list[str]], columns: Mapping[int, int]
+) -> Iterator[dict[str, Any]]:
+    """The rows in which something is different now."""
+    for row in rows:
+        told, now_there = cells[row.row_number], list(row.cells)
+        for column, mine in columns.items():
+            now_there += [""] * (mine + 1 - len(now_there))
+            now_there[mine] = told[column] if column < len(told) else ""
+        if now_there != [*row.cells, *[""] * (len(now_there) - len(row.cells))]:
+            yield {"row_number": row.row_number, "cells": now_there}
 
 
 TASKS = {

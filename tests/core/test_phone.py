@@ -90,3 +90,18 @@ def test_every_region_gives_its_own_example_back():
         national = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.NATIONAL)
         expected = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
         assert clean(national, region).number == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "number"),
+    [
+        ("4915112345679", "DE", "+4915112345679"),
+        ("49 151 12345679", "DE", "+4915112345679"),
+        ("04915112345679", "DE", "+494915112345679"),
+        ("49151123456", "DE", "+4949151123456"),
+    ],
+)
+def test_a_lost_plus_is_likelier_than_a_lost_zero_where_both_would_be_numbers(text, country, number):
+    cleaned = clean(text, country)
+    assert cleaned.number == number
+    assert cleaned.repaired == (number == f"+{text.replace(' ', '')}")
