@@ -19,7 +19,11 @@ bp = Blueprint("kept_lists", __name__, url_prefix="/lists")
 def index() -> ResponseReturnValue:
     found = kept_lists.kept_lists(db.session())
     return render_template(
-        "kept_lists/index.html", lists=found, callable_count=callable_count, working=WORKING, form=PlainForm(formdata=None)
+        "kept_lists/index.html",
+        lists=found,
+        callable_count=callable_count,
+        working=WORKING,
+        form=PlainForm(formdata=None),
     )
 
 

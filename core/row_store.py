@@ -78,7 +78,8 @@ def all_rows(session: Session, list_id: int, *, problems: bool = False, verdict:
     while rows := session.scalars(query.where(Row.row_number > after)).all():
         yield rows
         after = rows[-1].row_number
-        session.expunge_all()
+        for row in rows:
+            session.expunge(row)
 
 
 def rows_page(

@@ -37,9 +37,10 @@ def _batches(session: Session, list_id: int, campaign_id: int, states: Sequence[
     while people := session.execute(query.where(Contact.position > after)).all():
         numbers = [row_number for _, row_number in people]
         rows = select(Row).where(Row.list_id == list_id, Row.row_number.in_(numbers)).order_by(Row.row_number)
-        yield session.scalars(rows).all()
+        yield (found := session.scalars(rows).all())
         after = people[-1].position
-        session.expunge_all()
+        for row in found:
+            session.expunge(row)
 
 
 def count_unreached(session: Session, campaign_id: int) -> dict[str, int]:
