@@ -18,7 +18,10 @@ _WORDS = {
     "draft.rules": "changed how the rows are judged",
     "draft.correct": "uploaded corrected rows",
     "draft.cancel_import": "stopped the reading of the list",
+    "draft.judge": "had the rows judged again",
 }
+# Acts in themselves, also where no setting is another.
+_ACTS = ("draft.upload", "draft.correct", "draft.cancel_import", "draft.judge")
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def list_edit(session: Session, campaign_id: int, act: str, actor: Actor, now: d
     known = _facts(contact_list, campaign)
     yield contact_list
     before, after = changes(known, _facts(contact_list, campaign))
-    if before or act in ("draft.upload", "draft.correct", "draft.cancel_import"):
+    if before or act in _ACTS:
         words = f"{actor.name} {_WORDS[act]}."
         note(session, actor, act, "campaign", campaign_id, now, summary=words, before=before, after=after)
 

@@ -71,4 +71,4 @@ def rules(campaign_id: int) -> ResponseReturnValue:
 @needs("composer")
 def judge_again(campaign_id: int) -> ResponseReturnValue:
     """Judge the rows anew: the do-not-call list, and who was called lately, may be others by now."""
-    return change(campaign_id, "draft.rules", lambda held: lists.judge_again(held, now()))
+    return change(campaign_id, "draft.judge", lambda held: lists.judge_again(held, now()))

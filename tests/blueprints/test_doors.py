@@ -24,8 +24,10 @@ DOORS = {
         inbox.index inbox.show live.board live.board_now live.campaign live.campaign_now
     """,
     "composer": """
-        agents.add agents.change agents.edit agents.new approvals.take_back compose.check compose.delete compose.mapping
-        compose.new compose.problem_rows compose.progress compose.reading compose.what compose.when compose.who
+        agents.add agents.change agents.edit agents.new approvals.take_back compose.cancel_import compose.check compose.correct
+        compose.delete compose.download compose.judge_again compose.keep compose.mapping compose.new compose.progress
+        compose.reading compose.row compose.rules compose.save_row compose.use_kept compose.use_unreached compose.what
+        compose.when compose.who kept_lists.index kept_lists.remove
     """,
     "launcher": """
         approvals.approve approvals.refuse campaigns.it_was_sent campaigns.leave_out campaigns.send_again campaigns.try_again
@@ -65,7 +67,7 @@ def ids(session):
     return {
         "draft": draft.id, "campaign_id": campaign.id, "contact_id": contact, "ordinal": 1, "agent_id": agent,
         "person_id": somebody.id, "delivery_id": 1, "message_id": 1, "token_id": 1, "sign_in_id": 1,
-        "token": "x" * 43, "filename": "app.css",
+        "token": "x" * 43, "filename": "app.css", "row_number": 2, "list_id": 1,
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Every door that changes something leaves an entry in the audit log; a new door has to stand in one of two tables here."""
 
+import io
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,8 +13,10 @@ from app import create_app
 from config import Mail
 from core import approvals
 from core.audit import Actor
+from core.kept_lists import keep_list
 from core.links import make_link
-from core.models import AuditEntry, Campaign, Person, Setting, Wave
+from core.models import AuditEntry, Campaign, Person, Row, Setting, Wave
+from core.row_edits import seen_of
 from core.sign_ins import Try, sign_in
 from tests.blueprints.test_api import request_of
 from tests.blueprints.test_compose import ROLES, WHEN, launch_form, path, seen
@@ -35,6 +38,7 @@ NEW_PASSWORD = "a sentence that nobody guesses"
 UUID = "6f0d3b1e-1111-4222-8333-944455556666"
 BEARER = {"Authorization": "Bearer token-of-a-program"}
 GRACE = Actor("Grace")
+SEEN = seen_of(Row(cells=["+14155550000"]))
 # Nothing of this that the acts below send has a place in an entry: passwords, tokens, secrets, numbers.
 SECRETS = (PASSWORD, NEW_PASSWORD, "token-of-a-program", "s3cret", "/links/", "+1415", "+1 415", "5552671")
 
@@ -49,14 +53,20 @@ class Desk:
     browser: Browser
 
     def draft(self, size: int = 1, **given) -> Campaign:
-        draft = make_campaign(self.session, **given)
-        make_list(self.session, draft, size=size, headers=["phone"], stored_as="a-file")
+        draft = make_campaign(self.session)
+        make_list(self.session, draft, **{"size": size, "headers": ["phone"], "stored_as": "a-file"} | given)
         self.session.commit()
         return draft
 
-    def on_draft(self, step: str, form: dict) -> tuple[str, dict]:
-        draft = self.draft()
+    def on_draft(self, step: str, form: dict, **given) -> tuple[str, dict]:
+        draft = self.draft(**given)
         return path(draft, step), form | ({"seen": seen(self.browser, draft, step)} if step in ("what", "when") else {})
+
+    def kept(self) -> int:
+        kept = keep_list(self.session, self.draft().id, f"Kept for {self.me.id}", GRACE, datetime.now(UTC))
+        kept.state = "ready"
+        self.session.commit()
+        return kept.id
 
     def checked(self, act: str, size: int = 1) -> tuple[str, dict]:
         draft = self.draft(size)
@@ -144,10 +154,20 @@ ENTRIES = {
     "compose.ask": ("campaign.ask_approval", lambda d: d.checked("ask", size=4)),
     "compose.delete": ("campaign.delete", lambda d: d.on_draft("delete", {})),
     "compose.launch": ("campaign.launch", lambda d: d.checked("launch")),
+    "compose.cancel_import": ("draft.cancel_import", lambda d: d.on_draft("who/cancel", {}, state="waiting", stored_as="gone")),
+    "compose.correct": ("draft.correct", lambda d: d.on_draft("who/correct", {"corrected": (io.BytesIO(b"a"), "a.csv")})),
+    "compose.judge_again": ("draft.judge", lambda d: d.on_draft("who/judge", {})),
+    "compose.keep": ("list.keep", lambda d: d.on_draft("who/keep", {"name": f"Everybody {d.me.id}"})),
+    "compose.rules": ("draft.rules", lambda d: d.on_draft("who/rules", {"country": "DE", "keep": "last", "recent_days": "7"})),
+    "compose.save_row": ("draft.row", lambda d: d.on_draft("who/rows/2", {"cells-0": "+14155552671", "seen": SEEN})),
+    "compose.use_kept": ("draft.upload", lambda d: d.on_draft("who/kept", {"kept": d.kept()})),
+    "compose.use_unreached": ("draft.upload", lambda d: d.on_draft("who/unreached", {
+        "campaign": launched(d.session, datetime.now(UTC), first=d.me.id * 10).id, "outcomes": "busy"})),
+    "kept_lists.remove": ("list.forget", lambda d: (f"/lists/{d.kept()}/remove", {})),
     "compose.mapping": ("draft.mapping", lambda d: d.on_draft("who/mapping", ROLES | {"number": "0", "names-0": "a"})),
     "compose.new": ("campaign.create", lambda d: ("/campaigns/new", {"name": "Spring", "agent": ""})),
     "compose.place_test_call": ("campaign.test_call", lambda d: d.on_draft("test-call", {"phone": "+1 415 555 2671", "row": "2"})),
-    "compose.reading": ("draft.reading", lambda d: d.on_draft("who/reading", {"country": "DE", "header": "1"})),
+    "compose.reading": ("draft.reading", lambda d: d.on_draft("who/reading", {"header": "0"})),
     "compose.what": ("draft.change", lambda d: d.on_draft("what", {"name": "Another name", "agent": ""})),
     "compose.when": ("draft.change", lambda d: d.on_draft("when", WHEN | {"lines": "9"})),
     "compose.who": ("draft.upload", lambda d: d.on_draft("who", {"pasted": "+14155552671", "country": "US"})),
