@@ -1,7 +1,6 @@
 """Checks a create request as strictly as the provider's reference says, and complains in its documented shape, all at once."""
 
 import json
-import re
 import time
 import uuid
 from collections.abc import Iterable
@@ -16,15 +15,12 @@ from blueprints.api.addresses import is_link, names_private_address
 from blueprints.api.moments import read_moment
 from core.creates import CreateRequest, CreateTarget
 from core.database import LONGEST_NAME
-from core.phone import LONGEST_CELL, Cleaned, clean
+from core.phone import LONGEST_CELL, NO_COUNTRY, Cleaned, clean_or_form
 
-E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 MOST_TARGETS = 100_000
 MOST_COMPLAINTS = 100
 # Contexts are stored, shown and sent on as JSON: deeper ones would overflow somebody's stack on the way.
 DEEPEST_CONTEXT = 50
-# phonenumbers' name for "no country": only numbers with a country code are understood.
-NO_COUNTRY = "ZZ"
 # Checking 100 targets takes some milliseconds; then others served by this process get a turn.
 TURN = 100
 ABSENT: Any = object()
@@ -206,10 +202,8 @@ class Fields:
         if not value.strip().startswith("+"):
             cleaned = Cleaned(None, reason="It should begin with + and the country code.")
         else:
-            cleaned = _cleaned(value[: LONGEST_CELL + 1])
             # The provider asks for the form only, and so do we: a number not in use is told by the call, not by us.
-            if cleaned.number is None and E164.fullmatch(value.strip()):
-                cleaned = Cleaned(value.strip())
+            cleaned = _cleaned(value[: LONGEST_CELL + 1])
         if cleaned.number is None:
             self.complain(name, "phone_number", f"Phone number should be in E.164 form. {cleaned.reason}")
         return cleaned
@@ -236,7 +230,7 @@ class Fields:
 @lru_cache(64)
 def _cleaned(text: str) -> Cleaned:
     """Remembered, since most requests name the same few caller ids over and over."""
-    return clean(text, NO_COUNTRY)
+    return clean_or_form(text, NO_COUNTRY)
 
 
 def _trouble(value: Any, depth: int) -> str:
