@@ -68,6 +68,12 @@ def checked_reason(text: str) -> str:
     return reason
 
 
+def cut_reason(text: str) -> str:
+    """A reason that nobody typed here, of any length."""
+    reason = plain_reason(text)
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 1]}…"
+
+
 def checked_end(expires_at: datetime | None, now: datetime) -> datetime | None:
     """Invalid (field "expires_at") for an end that has come already: such an entry would bar nobody."""
     if expires_at is not None and expires_at <= now:
