@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -24,7 +24,8 @@ DEEPEST_CONTEXT = 50
 # Checking 100 targets takes some milliseconds; then others served by this process get a turn.
 TURN = 100
 ABSENT: Any = object()
-Loc = tuple[str | int, ...]
+Name = str | int  # an item of a list has its place for a name
+Loc = tuple[Name, ...]
 
 
 class Refused(Exception):
@@ -109,20 +110,20 @@ def _refuse_constant(name: str) -> None:
 class Fields:
     """Reads the fields of one object and collects what is wrong with them. After a complaint the value is a stand-in."""
 
-    values: dict[str, Any]
+    values: Mapping[Any, Any]
     loc: Loc
     complaints: list[dict[str, Any]] = field(repr=False)
 
-    def complain(self, name: str, kind: str, words: str, **context: Any) -> None:
+    def complain(self, name: Name, kind: str, words: str, **context: Any) -> None:
         self.complaints.append(complaint((*self.loc, name), kind, words, self.values.get(name), **context))
 
-    def get(self, name: str, default: Any = ABSENT) -> Any:
+    def get(self, name: Name, default: Any = ABSENT) -> Any:
         value = self.values.get(name, default)
         if value is ABSENT:
             self.complaints.append(complaint((*self.loc, name), "missing", "Field required", self.values))
         return value
 
-    def text(self, name: str, default: Any = ABSENT) -> Any:
+    def text(self, name: Name, default: Any = ABSENT) -> Any:
         """A string, the default, or None after a complaint."""
         value = self.get(name, default)
         if value is ABSENT or value is default or isinstance(value, str):
@@ -141,6 +142,15 @@ class Fields:
         elif len(value) > LONGEST_NAME:
             words = f"String should have at most {LONGEST_NAME} characters"
             self.complain(name, "string_too_long", words, max_length=LONGEST_NAME)
+        elif "\0" in value:
+            self.complain(name, "value_error", "NUL characters cannot be stored")
+        return value
+
+    def text_up_to(self, name: str, most: int) -> str:
+        """A string, "" where there is none."""
+        value = self.text(name, "") or ""
+        if len(value) > most:
+            self.complain(name, "string_too_long", f"String should have at most {most} characters", max_length=most)
         elif "\0" in value:
             self.complain(name, "value_error", "NUL characters cannot be stored")
         return value
@@ -195,7 +205,7 @@ class Fields:
             self.complain(name, "value_error", trouble)
         return value
 
-    def phone(self, name: str, default: Any = ABSENT) -> Cleaned:
+    def phone(self, name: Name, default: Any = ABSENT) -> Cleaned:
         value = self.text(name, default)
         if value is None:
             return Cleaned(None)
@@ -207,6 +217,20 @@ class Fields:
         if cleaned.number is None:
             self.complain(name, "phone_number", f"Phone number should be in E.164 form. {cleaned.reason}")
         return cleaned
+
+    def phones(self, name: str, most: int) -> list[str | None]:
+        """A list of at least one number; None stands for each that is none."""
+        value = self.get(name)
+        if not isinstance(value, list):
+            self.complain(name, "list_type", "Input should be a valid list")
+        elif not value:
+            self.complain(name, "too_short", "List should have at least 1 item", min_length=1)
+        elif len(value) > most:
+            self.complain(name, "too_long", f"List should have at most {most} items", max_length=most)
+        else:
+            items = Fields(dict(enumerate(value)), (*self.loc, name), self.complaints)
+            return [items.phone(place).number for place in items.values]
+        return []
 
     def moment(self, name: str) -> datetime | None:
         value = self.text(name, None)

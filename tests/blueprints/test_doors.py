@@ -37,8 +37,8 @@ DOORS = {
         audit.index people.activate people.add people.change people.deactivate people.index people.new people.new_link
         people.show people.sign_out people.unlink_identity provider.show provider.try_it settings.change settings.edit
     """,
-    "read": "api.agents api.campaigns api.contacts api.deliveries api.messages api.show",
-    "compose": "api.keep",
+    "read": "api.agents api.campaigns api.contacts api.deliveries api.list_suppressions api.messages api.show",
+    "compose": "api.keep api.suppress api.unsuppress",
     "launch": "api.create",
 }
 TOKENS = {scope: scope for scope in SCOPES} | {"every": " ".join(SCOPES), "no": ""}
