@@ -56,6 +56,26 @@ class Filter:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What somebody typed, and why it is no number."""
+
+    text: str
+    reason: str
+
+
+def read_numbers(lines: Iterable[str], country: str) -> tuple[list[str], list[Unread]]:
+    """The numbers in lines of any writing, each once, and the lines that are none."""
+    numbers, unread = [], []
+    for line in lines:
+        cleaned = clean_or_form(line, country)
+        if cleaned.number is None:
+            unread.append(Unread(line, cleaned.reason))
+        else:
+            numbers.append(cleaned.number)
+    return list(dict.fromkeys(numbers)), unread
+
+
 def plain_reason(text: str) -> str:
     """A reason as it is kept: one line, and without the apostrophe that our own CSV puts before what looks like a formula."""
     return plain_cell(" ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in text).split()))
