@@ -107,7 +107,7 @@ def _contacts(campaign_id: int) -> dict[str, Any]:
     state = ContactState(asked) if asked in set(ContactState) else None
     after = whole_number("after")
     page = lookups.contacts_page(db.session(), campaign_id, state, after)
-    return {"page": page, "state": state, "after": after, "masked": viewing.sees_masked(), "form": PlainForm(),
+    return {"page": page, "state": state, "after": after, "masked": viewing.sees_masked(),
             "barred": barred(db.session(), [contact.number for contact in page.rows], now())}  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def contact(campaign_id: int, contact_id: int) -> ResponseReturnValue:
     return render_template(
         "campaigns/contact.html", campaign=campaign, contact=person, masked=viewing.sees_masked(),
         attempts=lookups.attempts_of(db.session(), contact_id), deliveries=lookups.deliveries_of(db.session(), contact_id),
-        form=PlainForm(), barred=barred(db.session(), [person.number], now()),
+        barred=barred(db.session(), [person.number], now()),
     )  # fmt: skip
 
 
