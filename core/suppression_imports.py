@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, Actor, note
 from core.columns import guess_mapping, reason_and_end_columns
+from core.database import LONGEST_NAME
 from core.errors import Conflict, Invalid, NotFound
 from core.lists import SILENT_IMPORT, WORKING
 from core.models import SuppressionImport
@@ -119,7 +120,7 @@ def begin_import(
     """Keep that this file waits for its import. Invalid (field "reason" or "expires_at") names what is wrong with the form's own."""
     begun = SuppressionImport(
         stored_as=stored_as, filename=filename[-255:], country=country, reason=checked_reason(reason),
-        expires_at=checked_end(end_after(last_day), now), created_at=now, created_by=actor.name[:255],
+        expires_at=checked_end(end_after(last_day), now), created_at=now, created_by=actor.name[:LONGEST_NAME],
         created_by_id=actor.person_id, changed_at=now, problems=[],
     )  # fmt: skip
     session.add(begun)

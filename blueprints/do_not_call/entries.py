@@ -1,6 +1,7 @@
 """The list itself: looked through, added to, taken along as a file, and taken off one by one."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -20,6 +21,7 @@ from core import suppressions
 from core.campaign_words import iso
 from core.database import breathe
 from core.errors import Invalid
+from core.lookups import Page
 from core.models import Suppression
 from core.shown_numbers import grouped
 from core.suppression_imports import recent_imports
@@ -37,13 +39,21 @@ COLUMNS = ("number", "reason", "expires_at", "since", "source", "added_by")
 @needs("composer")
 def index() -> ResponseReturnValue:
     wanted, moment = _wanted(), now()
-    page = suppressions.entries_page(db.session(), wanted, whole_number("before"), moment)
+    before = whole_number("before")
+    page = suppressions.entries_page(db.session(), wanted, before, moment)
     return render_template(
         "do_not_call/index.html", page=page, wanted=wanted, sources=SOURCES, tabs=SHOWN, moment=moment,
         asked={name: request.args[name] for name in QUESTIONS if request.args.get(name)},
-        found=suppressions.count_entries(db.session(), wanted, moment), last_day=suppressions.last_day,
+        found=_count(page, before, wanted, moment), last_day=suppressions.last_day,
         imports=recent_imports(db.session()) if viewing.may("admin") else (),
     )  # fmt: skip
+
+
+def _count(page: Page[Suppression], before: int | None, wanted: Filter, moment: datetime) -> int:
+    """How many there are in all; asked only where the page does not show it, since a search reads the whole list for it."""
+    if before is None and page.next_key is None:
+        return len(page.rows)
+    return suppressions.count_entries(db.session(), wanted, moment)
 
 
 def _wanted() -> Filter:

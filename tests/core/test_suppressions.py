@@ -1,9 +1,11 @@
 """The do-not-call list: adding never weakens, whatever is looked for is found, and each change leaves its entry."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core import suppressions
 from core.audit import Actor
@@ -169,3 +171,16 @@ def test_pages_and_batches_go_on_where_the_last_one_ended(session, kept, now, mo
 def test_a_reason_comes_back_from_a_spreadsheet_as_it_was(reason):
     plain = suppressions.plain_reason(reason)
     assert suppressions.plain_reason(safe_cell(plain)) == plain
+
+
+def test_many_who_add_the_same_numbers_at_once_do_not_wait_for_each_other(engine):
+    numbers = [f"+1415555{place:04d}" for place in range(300)]
+
+    def add(order):
+        with Session(engine) as session:
+            return added(session, datetime.now(UTC), *order).added
+
+    with ThreadPoolExecutor(4) as threads:
+        done = list(threads.map(add, [numbers, numbers[::-1]] * 4))
+    with Session(engine) as session:
+        assert suppressions.count_entries(session, Filter(), datetime.now(UTC)) == sum(done) == 300
