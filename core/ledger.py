@@ -156,11 +156,14 @@ def refold(session: Session, contact: Contact, wave: Wave | None, attempts: Sequ
 
 
 def _never_call_again(session: Session, contact: Contact, fact: CallFact, now: datetime) -> None:
-    """Once for each call that says so: a repeat, or a poll, must not put back a number that a person has taken off since."""
-    if not value_of(session, DO_NOT_CALL_BY_OUTCOME):
+    """Once for each call that says so: a repeat, or a poll, must not put back a number that a person has taken off since.
+
+    In a test call somebody tries out what the agent does when it is told so.
+    """
+    campaign = session.get_one(Campaign, contact.campaign_id)
+    if campaign.is_test or not value_of(session, DO_NOT_CALL_BY_OUTCOME):
         return
-    name = session.get_one(Campaign, contact.campaign_id).name
-    reason = f"The provider said “{(fact.word or '')[:60]}” about a call of “{name}”."
+    reason = f"The provider said “{(fact.word or '')[:60]}” about a call of “{campaign.name}”."
     add_numbers(session, [contact.number], cut_reason(reason), None, "call", CALLBOARD, now)
 
 
@@ -238,6 +241,8 @@ def _lock_current_wave(session: Session, wave: Wave, contact_id: int) -> Wave | 
 
 def _spares(session: Session, contact: Contact, fact: CallFact) -> bool:
     """Does a late report of an earlier wave say that this person, who was to be tried again, need not be?"""
+    if fact.do_not_call:
+        return True
     if fact.status not in SETTLED_AT_ONCE:
         return False
     return fact.status not in session.get_one(Campaign, contact.campaign_id).retry_outcomes

@@ -11,9 +11,9 @@ from core.audit import Actor
 from core.database import writing
 from core.facts import AttemptStatus, CallFact
 from core.installation import change_settings
-from core.models import AuditEntry, Contact, Suppression
+from core.models import AuditEntry, Contact, Suppression, Wave
 from core.suppressions import remove
-from tests.core.cast import accepted, check_boxes, launched, number, report
+from tests.core.cast import accepted, check_boxes, later, launched, number, report, tick
 
 A = AttemptStatus
 ADMIN = Actor("Ada")
@@ -87,6 +87,26 @@ def test_an_admin_may_decide_that_people_decide(session, now):
     wave = accepted(session, launched(session, now, people=1), now)
     report(session, wave, 0, A.ANSWERED, now, word="dnc", do_not_call=True)
     assert listed(session) == []
+
+
+def test_a_test_call_in_which_somebody_tries_the_words_bars_nobody(session, now):
+    wave = accepted(session, launched(session, now, people=1, is_test=True), now)
+    report(session, wave, 0, A.ANSWERED, now, word="dnc", do_not_call=True)
+    assert listed(session) == []
+
+
+def test_a_late_word_withdraws_the_person_from_a_retry_that_was_not_sent(session, now):
+    campaign = launched(
+        session, now, people=1, retry_by="us", retry_attempts=3, retry_gap_minutes=30, retry_outcomes=["failed"]
+    )
+    first = accepted(session, campaign, now)
+    report(session, first, 0, A.FAILED, now)
+    (second,) = tick(session, campaign, later(now, minutes=31)).submit
+    report(session, first, 0, A.FAILED, later(now, minutes=31), word="dnc", do_not_call=True)
+    contact = session.scalars(select(Contact)).one()
+    assert (contact.wave_id, contact.state, contact.due_at) == (first.id, "failed", None)
+    assert session.get_one(Wave, second, populate_existing=True).state == "void"
+    check_boxes(session, campaign)
 
 
 @pytest.mark.parametrize("decided", ["yes", "no"])
