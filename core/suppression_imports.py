@@ -213,6 +213,8 @@ def note_end(session: Session, import_id: int, now: datetime) -> None:
     """What came of the file."""
     found = get_import(session, import_id)
     words = f"{found.added:,} of {found.rows_read:,} rows of a file are new on the do-not-call list."
+    if not found.rows_read:
+        words = "A file for the do-not-call list could not be read."
     after = _counts(found) | ({"problem": found.problem} if found.problem else {})
     note(session, CALLBOARD, "suppression.imported", "suppression_import", import_id, now, summary=words, after=after)
 

@@ -21,11 +21,12 @@ from core.suppression_imports import (
     still_claimed,
     store_rows,
 )
-from jobs.import_list import BROKEN, DAMAGED, NO_NUMBERS, ClaimLost, Unreadable, read_file
+from jobs.import_list import BROKEN, DAMAGED, ClaimLost, Unreadable, read_file
 from jobs.runtime import now, session_scope, settings
 
 log = logging.getLogger(__name__)
 
+NO_NUMBERS = "No column looks like phone numbers. Give that column the name “number”, or choose another file."
 Rows = list[tuple[int, list[str]]]
 
 

@@ -1,6 +1,6 @@
 """Files of numbers: given by an admin, read by a job, and followed on a page of their own."""
 
-from flask import flash, redirect, render_template, url_for
+from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.compose.uploads import Stored, TooLarge, keep_file, remove
@@ -85,5 +85,4 @@ def cancel_import(import_id: int) -> ResponseReturnValue:
     with writing() as session:
         stored_as = suppression_imports.cancel_import(session, import_id, actor(), now())
     remove(stored_as)
-    flash("The import is cancelled. What it had added stays on the list.", "success")
     return redirect(url_for(".show_import", import_id=import_id), 303)

@@ -138,6 +138,7 @@ def test_a_file_that_cannot_be_read_ends_with_a_sentence(session, begun, tmp_pat
     import_suppressions(import_id)
     assert result(session, import_id) == ("failed", 0, 0, 0, 0)
     assert words in session.get(SuppressionImport, import_id).problem
+    assert session.scalars(select(AuditEntry.summary)).all()[-1] == "A file for the do-not-call list could not be read."
 
 
 def test_a_fault_of_ours_ends_the_import_with_a_sentence(session, begun, many, monkeypatch):
