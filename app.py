@@ -19,6 +19,7 @@ from blueprints import (
     campaigns,
     compose,
     database,
+    do_not_call,
     errors,
     health,
     history,
@@ -43,7 +44,8 @@ from config import Settings
 
 BLUEPRINTS = (
     auth.bp, identity.bp, links.bp, account.bp, campaigns.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp,
-    inbox.bp, kept_lists.bp, people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp, webhooks.bp, api.bp, health.bp,
+    do_not_call.bp, inbox.bp, kept_lists.bp, people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp,
+    webhooks.bp, api.bp, health.bp,
 )  # fmt: skip
 # Their callers prove who they are in each request, not by a cookie that another site could make a browser send.
 WITHOUT_CSRF: tuple[str, ...] = ("webhooks", "api")

@@ -17,8 +17,8 @@ from core.tokens import add_token, all_tokens, get_token, revoke_token, shut
 bp = Blueprint("api_tokens", __name__, url_prefix="/api-tokens")
 
 PERMITS = {
-    "read": "Read: campaigns, their contacts with full numbers, deliveries, messages and agents",
-    "compose": "Compose: add agents and change them; calls nobody",
+    "read": "Read: campaigns, their contacts with full numbers, deliveries, messages, agents and the do-not-call list",
+    "compose": "Compose: keep agents and the do-not-call list; calls nobody",
     "launch": "Launch: create campaigns that call people",
 }
 

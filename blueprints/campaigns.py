@@ -12,17 +12,20 @@ from sqlalchemy.orm import Session
 from blueprints import security, viewing
 from blueprints.database import db, writing
 from blueprints.forms import PlainForm, SendAgainForm
-from blueprints.requests import whole_number
+from blueprints.requests import local_path, whole_number
 from blueprints.runtime import now, redis_url
 from blueprints.security import needs
 from core import decisions, lookups
 from core.approvals import approved_by
 from core.asking import disagrees
+from core.bars import barred
 from core.message_log import find_endpoint
 from core.models import Campaign, Wave
 from core.progress import Progress, feed, progress, progress_of_each, wave_counts
 from core.requests import wave_plan
+from core.shown_numbers import grouped
 from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState, WaveState
+from core.suppressions import add_numbers, cut_reason
 from jobs.queue import TICK, announce, ring
 
 bp = Blueprint("campaigns", __name__, url_prefix="/campaigns")
@@ -104,7 +107,8 @@ def _contacts(campaign_id: int) -> dict[str, Any]:
     state = ContactState(asked) if asked in set(ContactState) else None
     after = whole_number("after")
     page = lookups.contacts_page(db.session(), campaign_id, state, after)
-    return {"page": page, "state": state, "after": after, "masked": viewing.sees_masked()}
+    return {"page": page, "state": state, "after": after, "masked": viewing.sees_masked(),
+            "barred": barred(db.session(), [contact.number for contact in page.rows], now())}  # fmt: skip
 
 
 def campaign_view(session: Session, campaign: Campaign, masked: bool) -> CampaignView:
@@ -143,7 +147,23 @@ def contact(campaign_id: int, contact_id: int) -> ResponseReturnValue:
     return render_template(
         "campaigns/contact.html", campaign=campaign, contact=person, masked=viewing.sees_masked(),
         attempts=lookups.attempts_of(db.session(), contact_id), deliveries=lookups.deliveries_of(db.session(), contact_id),
+        barred=barred(db.session(), [person.number], now()),
     )  # fmt: skip
+
+
+@bp.post("/<int:campaign_id>/contacts/<int:contact_id>/never-call-again")
+@needs("composer")
+def never_call_again(campaign_id: int, contact_id: int) -> ResponseReturnValue:
+    """Back to where the button was: this person's page, or the table of all."""
+    campaign = lookups.find_campaign(db.session(), campaign_id)
+    number = lookups.find_contact(db.session(), campaign_id, contact_id).number
+    reason = cut_reason(f"Asked on campaign “{campaign.name}”")
+    with writing() as session:
+        add_numbers(session, [number], reason, None, "person", security.actor(), now())
+    flash(f"{grouped(number)} is on the do-not-call list. Nobody calls this number again.", "success")
+    return redirect(
+        local_path(request.referrer) or url_for(".contact", campaign_id=campaign_id, contact_id=contact_id), 303
+    )
 
 
 @bp.get("/<int:campaign_id>/waves/<int:ordinal>")

@@ -38,7 +38,7 @@ def barred(
     `recent_days`: also whoever a campaign other than `campaign_id` reached or tried in that many days.
     """
     bars: dict[str, Bar] = {}
-    for some in _batches(numbers):
+    for some in batches(numbers):
         if recent_days:
             bars |= _called_recently(session, some, now, recent_days, campaign_id)
         bars |= _suppressed(session, some, now)  # the stronger reason is the one that is told
@@ -86,7 +86,7 @@ def _called_recently(
     }
 
 
-def _batches(things: Collection[T]) -> Iterator[list[T]]:
+def batches(things: Collection[T]) -> Iterator[list[T]]:
     rest = iter(things)
     while batch := list(islice(rest, ASKED_AT_ONCE)):
         yield batch

@@ -29,6 +29,15 @@ _ZONE_WORDS = """
     timezone tz zone timezoneid zeitzone fuseau fuseauhoraire zonahoraria husohorario fusoorario
     fusohorario tijdzone strefaczasowa
 """
+_REASON_WORDS = """
+    reason why note comment remark grund bemerkung kommentar anmerkung motif raison remarque commentaire motivo razon
+    comentario nota ragione commento reden opmerking powod uwaga syy orsak duvod ok причина 原因 理由 사유
+"""
+_END_WORDS = """
+    expires expiresat expiry expirydate expiration expirationdate until validuntil validto end enddate ends endsat bis gultigbis
+    gueltigbis ablauf ablaufdatum lauftab laeuftab jusquau expire expirele hasta caduca caducidad vence vencimento scadenza
+    scade vervalt geldigtot tot wygasa waznedo до действительнодо
+"""
 _ENOUGH = 0.5
 
 
@@ -43,6 +52,7 @@ def _key(header: str) -> str:
 
 
 _NUMBERS, _CALLERS, _ZONES = _words(_NUMBER_WORDS), _words(_CALLER_WORDS), _words(_ZONE_WORDS)
+_REASONS, _ENDS = _words(_REASON_WORDS), _words(_END_WORDS)
 
 
 def looks_like_number(text: str) -> bool:
@@ -74,6 +84,12 @@ def guess_mapping(headers: Sequence[str], rows: Sequence[Sequence[str]], needed:
         "number": number, "caller_id": caller, "time_zone": zone,
         "variables": _variables([(i, h) for i, h in enumerate(headers) if i not in taken and not _is_nothing(h, i, rows)], needed),
     }  # fmt: skip
+
+
+def reason_and_end_columns(headers: Sequence[str], number: int) -> tuple[int | None, int | None]:
+    """Where a list of numbers that must not be called says why, and until when; known by their headers only."""
+    reason = _by_name(headers, _REASONS, {number})
+    return reason, _by_name(headers, _ENDS, {number, reason})
 
 
 def _by_name(headers: Sequence[str], words: frozenset[str], taken: set[int | None]) -> int | None:

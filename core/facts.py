@@ -24,7 +24,8 @@ class CallFact:
 
     `word` is the provider's own word that decided `status`, kept whatever it was. `status` is None when no word was
     known to us: the fact is then kept and shown, and moves nothing. `ask` says that the call is over but nothing
-    tells how it ended, so `GET /calls/{id}` is worth a try. `told_at` is the event's own time, if it carries one.
+    tells how it ended, so `GET /calls/{id}` is worth a try. `do_not_call` says that this person must not be called again, and
+    then `word` is the one that said so. `told_at` is the event's own time, if it carries one.
     """
 
     status: AttemptStatus | None
@@ -35,6 +36,7 @@ class CallFact:
     unknown_words: tuple[str, ...] = ()
     retry_follows: bool = False
     ask: bool = False
+    do_not_call: bool = False
     started_at: datetime | None = None
     ended_at: datetime | None = None
     told_at: datetime | None = None

@@ -46,6 +46,7 @@ def merge(attempt: Attempt, fact: CallFact) -> bool:
         _merge_status(attempt, fact.status, fact.word)
     attempt.retry_follows = attempt.retry_follows or fact.retry_follows
     attempt.ask = attempt.status == AttemptStatus.UNCLEAR and (attempt.ask or fact.ask)
+    attempt.do_not_call = attempt.do_not_call or fact.do_not_call
     attempt.started_at = _pick(min, attempt.started_at, fact.started_at or fact.told_at)
     attempt.ended_at = _pick(max, attempt.ended_at, fact.ended_at)
     attempt.duration = _pick(max, attempt.duration, fact.duration)
@@ -121,6 +122,7 @@ def _fuller(held: str | None, told: str | None) -> str | None:
 
 def _content(attempt: Attempt) -> tuple[object, ...]:
     return (
-        attempt.status, attempt.word, attempt.retry_follows, attempt.ask, attempt.contradiction, attempt.started_at, attempt.ended_at,
-        attempt.duration, attempt.recording_url, attempt.summary, attempt.transcript, attempt.sentiment,
+        attempt.status, attempt.word, attempt.retry_follows, attempt.ask, attempt.do_not_call, attempt.contradiction,
+        attempt.started_at, attempt.ended_at, attempt.duration, attempt.recording_url, attempt.summary, attempt.transcript,
+        attempt.sentiment,
     )  # fmt: skip

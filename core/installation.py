@@ -15,17 +15,23 @@ from core.models import Setting
 
 T = TypeVar("T")
 MOST_PEOPLE = 1_000_000
+YES_NO = (("yes", "Yes"), ("no", "No"))
 
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[T]):
-    """One thing that can be decided. `read` makes its value of what was typed; Invalid says, in words, why it cannot."""
+    """One thing that can be decided. `read` makes its value of a text; Invalid says, in words, why it cannot; `write` the text.
+
+    `options` are the texts to choose from, each with its words; where there are none, it is typed.
+    """
 
     name: str
     label: str
     hint: str
     default: T
     read: Callable[[str], T]
+    write: Callable[[T], str]
+    options: tuple[tuple[str, str], ...] = ()
 
 
 def people_or_none(text: str) -> int | None:
@@ -38,13 +44,29 @@ def people_or_none(text: str) -> int | None:
     return int(digits)
 
 
+def number_or_nothing(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def yes_or_no(text: str) -> bool:
+    if text not in dict(YES_NO):
+        raise Invalid("Choose yes or no.")
+    return text == "yes"
+
+
 APPROVAL_ABOVE: Choice[int | None] = Choice(
     "approval_above", "A launch above this many people asks for a second person",
     "Whoever launches then asks for approval, and somebody else who may launch has to agree. Programs that use the API ask "
     "too. 0: every launch asks; empty: none does.",
-    None, people_or_none,
+    None, people_or_none, number_or_nothing,
 )  # fmt: skip
-CHOICES: tuple[Choice[Any], ...] = (APPROVAL_ABOVE,)
+DO_NOT_CALL_BY_OUTCOME: Choice[bool] = Choice(
+    "do_not_call_by_outcome", "Who asks a voice agent not to be called again goes on the do-not-call list",
+    "When the provider reports a call with a word such as “do not call” or “opted out”. With “No” that word is only shown beside "
+    "the call, and people decide.",
+    True, yes_or_no, lambda value: "yes" if value else "no", YES_NO,
+)  # fmt: skip
+CHOICES: tuple[Choice[Any], ...] = (APPROVAL_ABOVE, DO_NOT_CALL_BY_OUTCOME)
 
 
 def value_of(session: Session, choice: Choice[T]) -> T:

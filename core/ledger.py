@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 from core.audit import CALLBOARD, note
 from core.facts import AttemptStatus, CallFact, CampaignFact
 from core.fold import age, fold, merge
+from core.installation import DO_NOT_CALL_BY_OUTCOME, value_of
 from core.launch import lock_campaign
 from core.messages import correct_progress, tell_call
 from core.models import Attempt, Campaign, Contact, Target, Wave
 from core.states import GIVEN_BACK, OVER_CAMPAIGNS, RETRYABLE, SETTLED_AT_ONCE, ContactState, Verdict, WaveState
+from core.suppressions import add_numbers, cut_reason
 from core.waves import finish_if_settled, lock_wave, move_wave, recount, unsettled_left, void_wave
 
 MAY_HAVE_BEEN_SENT = (WaveState.PLANNED, WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
@@ -59,7 +61,10 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     if contact.wave_id != wave.id and (wave.state in GIVEN_BACK or _spares(session, contact, fact)):
         _take_back(session, wave, current, contact, now)
     attempts = list(session.scalars(_ATTEMPTS, {"contact_id": contact_id}))
+    asked_off = [attempt for attempt in attempts if attempt.do_not_call]
     attempt, learned = _record(session, wave, contact, attempts, fact, now)
+    if attempt is not None and attempt.do_not_call and attempt not in asked_off:
+        _never_call_again(session, contact, fact, now)
     contact.last_event_at = now
     _heard_of(wave, now)
     was_settled = contact.settled_at is not None
@@ -141,7 +146,7 @@ def refold(session: Session, contact: Contact, wave: Wave | None, attempts: Sequ
     held, (contact.state, settled) = contact.state, folded
     contact.settled_at = (contact.settled_at or now) if settled else None
     contact.reason = _reason(contact.state, attempts)
-    contact.due_at = _due_again(session, contact)
+    contact.due_at = _due_again(session, contact, attempts)
     if contact.state != held and wave.counts is not None:
         session.flush()
         recount(session, wave.id)
@@ -150,10 +155,24 @@ def refold(session: Session, contact: Contact, wave: Wave | None, attempts: Sequ
         tell_call(session, contact, attempts, now)
 
 
-def _due_again(session: Session, contact: Contact) -> datetime | None:
+def _never_call_again(session: Session, contact: Contact, fact: CallFact, now: datetime) -> None:
+    """Once for each call that says so: a repeat, or a poll, must not put back a number that a person has taken off since.
+
+    In a test call somebody tries out what the agent does when it is told so.
+    """
+    campaign = session.get_one(Campaign, contact.campaign_id)
+    if campaign.is_test or not value_of(session, DO_NOT_CALL_BY_OUTCOME):
+        return
+    reason = f"The provider said “{(fact.word or '')[:60]}” about a call of “{campaign.name}”."
+    add_numbers(session, [contact.number], cut_reason(reason), None, "call", CALLBOARD, now)
+
+
+def _due_again(session: Session, contact: Contact, attempts: Sequence[Attempt]) -> datetime | None:
     """When a later wave of ours shall try this settled contact again; None when it shall not."""
     if not contact.settled_at or contact.state not in RETRYABLE:
         return None  # most reports: the campaign need not be read for them
+    if any(attempt.do_not_call for attempt in attempts):
+        return None  # whether or not that puts the number on the list
     campaign = session.get_one(Campaign, contact.campaign_id)
     used_up = contact.tries > campaign.retry_attempts or campaign.state in OVER_CAMPAIGNS
     if campaign.retry_by != "us" or contact.state not in campaign.retry_outcomes or used_up:
@@ -197,7 +216,7 @@ def _record(
     if fact.status is None:
         return None, False
     attempt = Attempt(contact_id=contact.id, wave_id=wave.id, call_id=fact.call_id or "", status=AttemptStatus.DIALLING,
-                      retry_follows=False, ask=False, first_seen_at=now)  # fmt: skip
+                      retry_follows=False, ask=False, do_not_call=False, first_seen_at=now)  # fmt: skip
     merge(attempt, fact)
     session.add(attempt)
     known.append(attempt)
@@ -222,6 +241,8 @@ def _lock_current_wave(session: Session, wave: Wave, contact_id: int) -> Wave | 
 
 def _spares(session: Session, contact: Contact, fact: CallFact) -> bool:
     """Does a late report of an earlier wave say that this person, who was to be tried again, need not be?"""
+    if fact.do_not_call:
+        return True
     if fact.status not in SETTLED_AT_ONCE:
         return False
     return fact.status not in session.get_one(Campaign, contact.campaign_id).retry_outcomes

@@ -19,6 +19,10 @@ LONGEST_CELL = 250  # libphonenumber refuses longer texts
 # An 11-digit text is the shortest that we take for a number which lost its plus: shorter ones are more often a typing error.
 SHORTEST_WITHOUT_PLUS = 11
 
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+# phonenumbers' name for "no country": only numbers with a country code are understood.
+NO_COUNTRY = "ZZ"
+
 _SCIENTIFIC = re.compile(r"\+?(\d(?:[.,]\d+)?)[eE]\+?(\d{1,2})")
 _DECIMAL_ZERO = re.compile(r"(\+?\d{5,})[.,]0+")
 _TEL = re.compile(r"(?i)(?:tel|callto|sip)\s*:\s*")
@@ -58,6 +62,13 @@ def clean(text: str, country: str) -> Cleaned:
         return Cleaned(None, reason=words)
     repaired = bool(words) or mended != plain
     return Cleaned(number, repaired, f"{visible(plain)} → {number}{words}" if repaired else "")
+
+
+def clean_or_form(text: str, country: str) -> Cleaned:
+    """As `clean`, but one in E.164 form is taken as it is written, though nobody has it: programs may have such numbers called."""
+    cleaned = clean(text, country)
+    plain = text.strip()
+    return Cleaned(plain) if cleaned.number is None and E164.fullmatch(plain) else cleaned
 
 
 def mend(text: str) -> str:

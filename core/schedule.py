@@ -1,6 +1,6 @@
 """Local times of named zones as instants, and how long calling is likely to take."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from math import ceil
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -13,6 +13,11 @@ EARLIEST_YEAR, LATEST_YEAR = 2000, 2200
 SHORT_CALL, LONG_CALL = timedelta(seconds=45), timedelta(minutes=3)
 # Whoever is called again does so for about half of the list: the long end of the range.
 CALLED_AGAIN = 0.5
+
+
+def end_of_day(day: date) -> datetime:
+    """The instant, in UTC, at which this day is over."""
+    return datetime.combine(day, time.min, UTC) + timedelta(days=1)
 
 
 def start_of(local: datetime, zone: str) -> datetime:

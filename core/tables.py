@@ -27,20 +27,18 @@ def safe_cell(cell: object) -> str:
     return "".join(map(_inert, _CUTS.split(text)))
 
 
+def plain_cell(text: str) -> str:
+    """The text that `safe_cell` was given; one that never was there stays as it is."""
+    return "".join(piece if _inert(bare := _bare(piece)) != piece else bare for piece in _CUTS.split(text))
+
+
+def _bare(piece: str) -> str:
+    begins = piece.lstrip(" ")
+    return piece[: len(piece) - len(begins)] + begins.removeprefix("'")
+
+
 def _inert(piece: str) -> str:
     begins = piece.lstrip(" ")
     if not begins.startswith(_FORMULA) or _NUMBER.fullmatch(begins):
         return piece
     return piece[: len(piece) - len(begins)] + "'" + begins
-
-
-def as_it_was(text: str) -> str:
-    """A cell that comes back: without the apostrophes that `safe_cell` set before its formulas."""
-    return "".join(map(_unguarded, _CUTS.split(text)))
-
-
-def _unguarded(piece: str) -> str:
-    begins = piece.lstrip(" ")
-    if begins[:1] != "'" or not begins[1:].startswith(_FORMULA) or _NUMBER.fullmatch(begins[1:]):
-        return piece
-    return piece[: len(piece) - len(begins)] + begins[1:]

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -13,6 +13,7 @@ from core.audit import CALLBOARD, Actor, note
 from core.database import LONGEST_NAME
 from core.errors import Invalid, NotFound
 from core.models import ApiToken, Person
+from core.schedule import end_of_day
 
 SCOPES = ("read", "compose", "launch")
 SEEN_EVERY = timedelta(minutes=1)
@@ -129,7 +130,7 @@ def _end_of(last_day: date | None, now: datetime) -> datetime | None:
         return None
     if not now.date() <= last_day <= (now + LONGEST_LIFE).date():
         raise Invalid("The last day should be today or later, and at most ten years from now.", "last_day")
-    return datetime(last_day.year, last_day.month, last_day.day, tzinfo=UTC) + timedelta(days=1)
+    return end_of_day(last_day)
 
 
 def _facts(token: ApiToken) -> dict[str, Any]:

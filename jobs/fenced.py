@@ -36,6 +36,11 @@ class Reader:
     sample: list[list[str]]
     blank: int = 0
 
+    def raw_batches(self) -> Iterator[list[tuple[int, list[str]]]]:
+        """Rows as they stand there: their number and their cells."""
+        for rows, _ in self.batches("", {}):
+            yield [(row[0], json.loads(row[1])) for row in rows]
+
     def batches(self, country: str, mapping: Mapping[str, Any]) -> Iterator[tuple[list[list[Any]], int | None]]:
         """Rows cleaned by this mapping, each the fields of `core.cleaning.CleanRow`; and how many there may be in all."""
         assert self.child.stdin is not None

@@ -1,6 +1,5 @@
 """What can be done to a list: its rows come in from a file, another list or a campaign; or those that are there are judged again."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -174,7 +173,7 @@ def correct_rows(work: Work) -> dict[str, Any]:
             raise Unreadable(NO_ROW_NUMBERS)
         place = reader.headers.index(ROW_COLUMN)
         columns = {column: headers.index(name) for column, name in enumerate(reader.headers) if name in headers}
-        for rows, _ in reader.batches("US", {}):
+        for rows in reader.raw_batches():
             cells = dict(_by_row(rows, place))
             with writing(work.session):
                 work.own()
@@ -192,10 +191,9 @@ def correct_rows(work: Work) -> dict[str, Any]:
     return judge_stored(work)
 
 
-def _by_row(rows: Iterable[Sequence[Any]], place: int) -> Iterator[tuple[int, list[str]]]:
+def _by_row(rows: Iterable[tuple[int, list[str]]], place: int) -> Iterator[tuple[int, list[str]]]:
     """The cells of a corrected file by the row they belong to, which stands in column `place`."""
-    for row in rows:
-        told = json.loads(row[1])
+    for _, told in rows:
         named = told[place].replace(",", "") if place < len(told) else ""
         if named.isascii() and named.isdigit() and len(named) < 10:
             yield int(named), told

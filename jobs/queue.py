@@ -17,6 +17,8 @@ TICK, SUBMIT, ASK, LISTS, OUTGOING = "tick", "submit", "ask", "lists", "outgoing
 QUEUES = (TICK, SUBMIT, ASK, LISTS, OUTGOING)
 # A bell beside those of the queues: mail goes out where messages do, before those that wait for slow servers.
 MAIL = "mail"
+# And one for files of numbers that must not be called, which go where lists do.
+SUPPRESSIONS = "suppressions"
 # The longest a job may run, in seconds. A wave that is `submitting` for longer than its job can live is `unknown`.
 TIME_LIMITS = {TICK: 60, SUBMIT: 110, ASK: 120, LISTS: 3600, OUTGOING: 120}
 # The queue and the job of each bell; a job is rung with a row's id.
@@ -25,6 +27,7 @@ JOBS = {
     SUBMIT: (SUBMIT, "jobs.submit.submit"),
     ASK: (ASK, "jobs.ask.ask"),
     LISTS: (LISTS, "jobs.import_list.import_list"),
+    SUPPRESSIONS: (LISTS, "jobs.import_suppressions.import_suppressions"),
     OUTGOING: (OUTGOING, "jobs.outgoing.send_messages"),
     MAIL: (OUTGOING, "jobs.mail.mail_link"),
 }

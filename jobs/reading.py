@@ -20,7 +20,7 @@ from typing import Any
 
 from core.cleaning import MOST_COLUMNS, MOST_ROWS, Cleaner, plain_json
 from core.columns import column_letter, looks_like_number
-from core.tables import as_it_was
+from core.tables import plain_cell
 from jobs.file_formats import Unreadable, open_file
 
 MEMORY_BYTES = 2 * 1024**3
@@ -124,7 +124,7 @@ def checked(rows: Iterator[list[str]]) -> Iterator[Numbered]:
 
 def plain(cell: str) -> str:
     """A cell without the invisible characters around it, and without the guard of our own exports."""
-    return as_it_was(_EDGES.sub("", cell))
+    return plain_cell(_EDGES.sub("", cell))
 
 
 def headers(first: list[str], width: int) -> list[str]:

@@ -15,7 +15,8 @@ from core.lists import waiting_lists
 from core.messages import progress_due, tell_progress
 from core.models import Lease
 from core.sending import endpoints_due
-from jobs.queue import ASK, LISTS, MAIL, OUTGOING, SUBMIT, TICK, announce, ring, ring_once
+from core.suppression_imports import waiting_imports
+from jobs.queue import ASK, LISTS, MAIL, OUTGOING, SUBMIT, SUPPRESSIONS, TICK, announce, ring, ring_once
 from jobs.runtime import now, session_scope, settings, vault
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def tick(campaign_id: int) -> None:
 
 
 def tick_all() -> None:
-    """Look at live campaigns, lists that wait for their import and links for their mail; rung every few seconds."""
+    """Look at live campaigns, files that wait for their import and links for their mail; rung every few seconds."""
     holder = str(uuid.uuid4())
     with session_scope() as session:
         if not _lease(session, holder, now()):
@@ -41,6 +42,8 @@ def tick_all() -> None:
                 _tick_safely(session, campaign_id)
             for list_id in waiting_lists(session, now()):
                 ring(settings().redis_url, LISTS, list_id)
+            for import_id in waiting_imports(session, now()):
+                ring(settings().redis_url, SUPPRESSIONS, import_id)
             for endpoint_id in progress_due(session, now()):
                 _tell_safely(session, endpoint_id)
             _ring_outgoing(session)

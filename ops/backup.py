@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import core.models  # noqa: F401 - fills the metadata
 from config import Settings, load_or_exit
 from core.database import Base, open_engine
-from core.models import ContactList
+from core.models import ContactList, SuppressionImport
 from ops.archive import DATABASE, SECRET_KEY, UPLOADS, Manifest, digests, fingerprint, pack
 from ops.database import first_line
 from ops.errors import CannotBackUp
@@ -148,8 +148,12 @@ def revision_of(connection: Connection) -> str:
 
 
 def lists_of(connection: Connection) -> list[str]:
-    stored = select(ContactList.stored_as).where(ContactList.stored_as.is_not(None))
-    return [Path(name or "").name for name in connection.scalars(stored)]
+    """The files that a draft names, or an import into the do-not-call list; a database of an earlier version has no imports."""
+    there = set(inspect(connection).get_table_names())
+    names = [file.stored_as for file in (ContactList, SuppressionImport) if file.__tablename__ in there]
+    return [
+        Path(found or "").name for name in names for found in connection.scalars(select(name).where(name.is_not(None)))
+    ]
 
 
 def keep_uploads(settings: Settings, folder: Path, only: list[str] | None = None) -> None:

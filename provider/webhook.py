@@ -114,6 +114,7 @@ def call_fact(
         unknown_words=verdict.unknown_words,
         retry_follows=verdict.retry_follows,
         ask=verdict.ask,
+        do_not_call=verdict.do_not_call,
         started_at=first(places, fields.STARTED_AT, fields.instant),
         ended_at=ended_at,
         told_at=first(places[::-1], fields.TOLD_AT, fields.instant),

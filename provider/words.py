@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.facts import AttemptStatus
 
-Meaning = AttemptStatus | Literal["over", "retry", "silent"]
+Meaning = AttemptStatus | Literal["over", "retry", "silent", "do_not_call"]
 
 TABLE: dict[Meaning, str] = {
     AttemptStatus.DIALLING: (
@@ -25,7 +25,17 @@ TABLE: dict[Meaning, str] = {
     "retry": "retry",
     "silent": "unknown none null n/a",
 }
+# Whoever was called asked not to be called again, or stands on the provider's own list of such people. That is no way in which a
+# call ends: another word may say so; where none does, somebody answered, for nobody else can ask.
+DO_NOT_CALL = """
+    do_not_call do_not_call_again do_not_call_request do_not_call_requested donotcall dont_call never_call never_call_again dnc
+    dnc_request dnc_requested add_to_dnc added_to_dnc do_not_contact dont_contact do_not_contact_again no_contact
+    opt_out opt_out_request opted_out optout optedout unsubscribe unsubscribed unsubscribe_request
+    remove_me remove_number remove_from_list removed_from_list take_me_off take_off_list stop_calling stop_calling_me
+    not_interested_remove not_interested_dnc not_interested_do_not_call
+"""
 WORDS: dict[str, Meaning] = {word: meaning for meaning, words in TABLE.items() for word in words.split()}
+WORDS |= dict.fromkeys(DO_NOT_CALL.split(), "do_not_call")
 
 # "answered" as a status is a call that goes on; as an outcome, or once the call is over, it is how the call ended.
 REACHED = frozenset({"answered", "connected"})
@@ -52,6 +62,7 @@ class Verdict:
     unknown_words: tuple[str, ...] = ()
     retry_follows: bool = False
     ask: bool = False
+    do_not_call: bool = False
 
 
 def normal(word: str) -> str:
@@ -83,6 +94,9 @@ def status_of(
     who = _who(answered_by, extra_words)
     unknown = _unknown((status, state), *said, (answered_by, who), (None if status else event, happened))
 
+    asked_off = next(
+        (word for word, meaning in (*said, (status, state), (event, happened)) if meaning == "do_not_call"), None
+    )
     machine = who is AttemptStatus.VOICEMAIL
     candidates: list[tuple[str | None, Meaning | None]] = [(word, _as_outcome(word, meaning)) for word, meaning in said]
     candidates.append((answered_by, who if machine else None))
@@ -92,8 +106,12 @@ def status_of(
         # While a call goes on, that somebody answered is not its end yet; and a machine is not somebody.
         answered_too_early = meaning is AttemptStatus.ANSWERED and (goes_on or machine)
         if isinstance(meaning, AttemptStatus) and meaning is not AttemptStatus.DIALLING and not answered_too_early:
-            return Verdict(meaning, word, unknown, retry)
+            return Verdict(meaning, asked_off or word, unknown, retry, do_not_call=asked_off is not None)
 
+    if asked_off:
+        return Verdict(
+            AttemptStatus.DIALLING if goes_on else AttemptStatus.ANSWERED, asked_off, unknown, retry, do_not_call=True
+        )
     word = status or event or next(iter(outcomes), None)
     if over:
         # Who will call again does not say that somebody was reached, however long the line was open.

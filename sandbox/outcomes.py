@@ -13,12 +13,13 @@ CERTAIN = {
     "0106": "failed",
     "0107": "second_time",
     "0108": "silence",
+    "0109": "do_not_call",
 }
-REACHED = frozenset({"answered", "voicemail"})
+REACHED = frozenset({"answered", "voicemail", "do_not_call"})
 DIALLED_AGAIN = frozenset({"no_answer", "busy", "failed"})
 
 # What the provider's `disposition` says. An answered call is "completed": "answered" is a word for a call in progress.
-DISPOSITIONS = {outcome: outcome for outcome in MIX} | {"answered": "completed"}
+DISPOSITIONS = {outcome: outcome for outcome in (*MIX, "do_not_call")} | {"answered": "completed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def plan_call(seed: int, campaign_seq: int, position: int, attempt: int, wanted:
     dial = chance.uniform(0.5, 2.0)
     ring = {
         "answered": chance.uniform(3, 14),
+        "do_not_call": chance.uniform(3, 14),
         "voicemail": chance.uniform(18, 26),
         "no_answer": chance.uniform(25, 32),
         "busy": chance.uniform(1, 3),
@@ -50,5 +52,8 @@ def plan_call(seed: int, campaign_seq: int, position: int, attempt: int, wanted:
         "failed": chance.uniform(0.5, 2),
         "silence": chance.uniform(20, 40),
     }[outcome]
-    talk = {"answered": min(600, round(chance.lognormvariate(4.4, 0.6)) + 8), "voicemail": chance.randint(14, 34)}
+    talk = {
+        "answered": min(600, round(chance.lognormvariate(4.4, 0.6)) + 8), "voicemail": chance.randint(14, 34),
+        "do_not_call": chance.randint(8, 20),
+    }  # fmt: skip
     return Plan(outcome, dial, ring, talk.get(outcome, 0))

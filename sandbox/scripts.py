@@ -42,14 +42,20 @@ TALKS = (
         ),
     ),
     (
-        "{name} is not interested and asked not to be called again.",
+        "{name} is not interested.",
         -0.6,
         (
             ("user", "Who is this? I am not interested."),
-            ("agent", "I am sorry for the disturbance. Shall I take you off our list?"),
-            ("user", "Yes, please do."),
-            ("agent", "Done. You will not be called again. Goodbye."),
+            ("agent", "I am sorry for the disturbance. Goodbye."),
         ),
+    ),
+)
+ASKED_OFF = (
+    "{name} asked not to be called again.",
+    -0.6,
+    (
+        ("user", "Who is this? Do not call me again."),
+        ("agent", "I am sorry for the disturbance. You will not be called again. Goodbye."),
     ),
 )
 UNANSWERED = {
@@ -75,7 +81,7 @@ def write_script(call_id: str, outcome: str, context: dict[str, Any]) -> Script:
     if outcome == "voicemail":
         left = f"Hello {name}, this is Alva, a virtual assistant. Please call us back when it suits you. Goodbye."
         return Script("Reached the voicemail and left a message.", [{"role": "agent", "content": left}], None)
-    summary, mood, lines = chance.choice(TALKS)
+    summary, mood, lines = ASKED_OFF if outcome == "do_not_call" else chance.choice(TALKS)
     opening = chance.choice(OPENINGS).format(name=name)
     transcript = [{"role": "agent", "content": opening}] + [{"role": who, "content": what} for who, what in lines]
     return Script(summary.replace("{name}", name), transcript, round(mood + chance.uniform(-0.2, 0.2), 2))

@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from blueprints.passwords import hash_password
-from core.models import Agent, ApiToken, Campaign, ContactList, Endpoint, Message, Person, Row
+from core.models import Agent, ApiToken, Campaign, ContactList, Endpoint, Message, Person, Row, Suppression
 from core.tokens import token_hash
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -65,6 +65,11 @@ def make_message(session: Session, endpoint: Endpoint, **given: Any) -> Message:
     given = {"uid": f"msg_{place}", "key": f"thing:{place}", "event": "campaign.progress", "body": '{"type": "campaign.progress"}',
              "created_at": NOW, "next_at": NOW, "give_up_at": NOW + timedelta(days=1)} | given  # fmt: skip
     return _added(session, Message(endpoint_id=endpoint.id, **given))
+
+
+def make_suppression(session: Session, number: str = "+14155552671", **given: Any) -> Suppression:
+    """A number that must not be called, for good."""
+    return _added(session, Suppression(number=number, **{"created_at": NOW, "created_by": "Ada"} | given))
 
 
 def make_list(session: Session, campaign: Campaign, size: int = 3, **given: Any) -> ContactList:

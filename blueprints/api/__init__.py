@@ -1,4 +1,4 @@
-"""The programs' door: the provider's documented create call, a look at what became of it, and lists to read."""
+"""The programs' door: the provider's documented create call, a look at what became of it, lists to read, and the do-not-call list."""
 
 import re
 from typing import Any
@@ -95,4 +95,4 @@ def _key_complaint(words: str) -> dict[str, Any]:
 
 bp.after_request(add_headers)
 
-from blueprints.api import agents, document, lists  # noqa: E402, F401 (they hang their views on the blueprint)
+from blueprints.api import agents, document, lists, suppressions  # noqa: E402, F401 (they hang their views on the blueprint)

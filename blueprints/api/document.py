@@ -8,15 +8,16 @@ from flask import Response, jsonify
 from blueprints.api import KEY_HEADER, REPEAT_HEADER, bp
 from blueprints.api.lists import CONTACT_STATES, MESSAGE_STATES, VERDICTS, VISIBLE_STATES
 from blueprints.api.queries import MOST
-from blueprints.api.schemas import COUNT, ID, MOMENT, SCHEMAS, TEXT, UUID, Schema, one_of
+from blueprints.api.schemas import COUNT, E164, ID, MOMENT, SCHEMAS, TEXT, UUID, Schema, one_of
 from blueprints.security import open_door
 from core.database import LONGEST_NAME
 from core.lookups import PAGE
+from core.suppressions import SOURCES
 
 ABOUT = """Create calling campaigns and follow them.
 
 Every request but the one for this document carries a token: `Authorization: Bearer cb_…`. Its scopes say what it permits:
-`read` (everything that is got), `compose` (keep agents), `launch` (create campaigns, which call people).
+`read` (everything that is got), `compose` (keep agents and the do-not-call list), `launch` (create campaigns, which call people).
 
 Every refusal is JSON with one key, `detail`: a sentence, or, with status 422, a list of complaints, each with its place.
 
@@ -24,6 +25,9 @@ A create is safe to repeat. With an `Idempotency-Key` for ever: the same key and
 the same key with another body is 422. Without one for ten minutes, by the body alone. A repeat carries `X-Callboard-Repeat: true`.
 
 Lists come in pages, in an order that new entries do not disturb; send `next_cursor` as `cursor` for the next page.
+
+Nobody calls a number on the do-not-call list. To add one again never weakens its entry: the later end counts, none being the
+latest, and a reason that is there stays.
 
 Drafts and test calls are never seen here."""
 
@@ -58,7 +62,7 @@ SHARE = {
 }
 CURSOR = _query("cursor", {"type": "string", "format": "cursor"}, "The `next_cursor` of the page before.")
 LIMIT = _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST, "default": PAGE}, "The size of a page.")
-CAMPAIGN_ID, AGENT_ID = _path("campaign_id", ID), _path("agent_id", UUID)
+CAMPAIGN_ID, AGENT_ID, NUMBER = _path("campaign_id", ID), _path("agent_id", UUID), _path("number", E164)
 IDEMPOTENCY_KEY = {
     "name": KEY_HEADER, "in": "header", "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
     "description": "A name of yours for this create: repeated with it, the create makes nothing new.",
@@ -82,11 +86,15 @@ REFUSALS: dict[int, tuple[str, Schema]] = {
 ALWAYS, READS, SENDS = (401, 403, 429, 500, 503), (422,), (400, 408, 413, 422)
 
 
-def _operation(name: str, words: str, scope: str, answer: str, refused: tuple[int, ...], **more: Any) -> Schema:
+def _operation(name: str, words: str, scope: str, answer: str | None, refused: tuple[int, ...], **more: Any) -> Schema:
+    """`answer` names what is answered with; None: nothing is, and the status is 204."""
+    done = {"description": "Done.", "headers": SHARE | more.pop("headers", {})} | (
+        {"content": _json(answer)} if answer else {}
+    )
     return {
         "operationId": name, "summary": words, "security": [{"token": [scope]}],
         "responses": {
-            "200": {"description": "Done.", "content": _json(answer), "headers": SHARE | more.pop("headers", {})},
+            "200" if answer else "204": done,
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted({*ALWAYS, *refused})},
         },
     } | more  # fmt: skip
@@ -140,6 +148,22 @@ def _paths() -> dict[str, Schema]:
             "put": _operation(
                 "keepAgent", "Add an agent, or change the one with this id; may be repeated.", "compose", "Agent", SENDS,
                 parameters=[AGENT_ID], requestBody=_body("AgentBody"),
+            ),
+        },
+        "/suppressions": {
+            **_list(
+                "listSuppressions", "The do-not-call list, newest first, with the entries that have ended.", "Suppressions",
+                _query("number", E164), _query("source", one_of(SOURCES), "Where the entry came from."), of_campaign=False,
+            ),
+            "post": _operation(
+                "suppress", "Put numbers on the do-not-call list; may be repeated.", "compose", "Suppressed", SENDS,
+                requestBody=_body("SuppressionBody"),
+            ),
+        },
+        "/suppressions/{number}": {
+            "delete": _operation(
+                "unsuppress", "Take a number off the do-not-call list: it may be called again.", "compose", None, (404,),
+                parameters=[NUMBER],
             ),
         },
         "/openapi.json": {

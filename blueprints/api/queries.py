@@ -13,6 +13,7 @@ from blueprints.api.moments import read_moment
 from blueprints.api.validation import Refused, complaint
 from core.database import LONGEST_NAME
 from core.lookups import PAGE, Page
+from core.phone import E164
 
 MOST = 100
 Value = TypeVar("Value")
@@ -31,6 +32,10 @@ class Query:
 
     def uuid(self, name: str) -> str | None:
         return self._read(name, lambda text: str(uuid.UUID(text)), "uuid_parsing", "Input should be a valid UUID")
+
+    def number(self, name: str) -> str | None:
+        words = "Input should be a number in E.164 form, such as +14155550101 (a + in it is written %2B)"
+        return self._read(name, _number, "phone_number", words)
 
     def moment(self, name: str) -> datetime | None:
         words = "Input should be a date-time with an offset, such as 2026-11-24T09:00:00Z (a + in it is written %2B)"
@@ -78,6 +83,12 @@ def cursor(page: Page[Any], listed: str) -> str | None:
 def _signer(listed: str) -> URLSafeSerializer:
     keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
     return URLSafeSerializer(keys, salt=f"cursor of {listed}")
+
+
+def _number(text: str) -> str:
+    if not E164.fullmatch(text):
+        raise ValueError
+    return text
 
 
 def _searchable(text: str) -> str:

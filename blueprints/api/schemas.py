@@ -9,6 +9,7 @@ from core.agents import MOST_VARIABLES
 from core.columns import LONGEST_VARIABLE
 from core.facts import AttemptStatus
 from core.messages import EVENTS
+from core.suppressions import LONGEST_REASON, MOST_AT_ONCE, SOURCES
 
 Schema = dict[str, Any]
 AGENT = "6f0d3b1e-1111-4222-8333-944455556666"
@@ -91,6 +92,18 @@ AGENT_BODY: Schema = {
     },
 }  # fmt: skip
 
+SUPPRESSION_BODY: Schema = {
+    "type": "object",
+    "description": "One number, or many, or both.",
+    "anyOf": [{"required": ["number"]}, {"required": ["numbers"]}],
+    "properties": {
+        "number": E164,
+        "numbers": {"type": "array", "minItems": 1, "maxItems": MOST_AT_ONCE, "items": E164},
+        "reason": {"type": "string", "maxLength": LONGEST_REASON, "pattern": r"^[^\x00]*$", "default": ""},
+        "expires_at": or_null(MOMENT) | {"description": "When they may be called again, which is to come; null for never."},
+    },
+}  # fmt: skip
+
 CAMPAIGN: dict[str, Schema] = {
     "campaign_id": ID,
     "agent_id": UUID,
@@ -145,11 +158,22 @@ SCHEMAS: dict[str, Schema] = {
         http_status=or_null({"type": "integer"}), words=TEXT | {"description": "What became of the last try."},
     ),
     "Agent": answered(agent_id=UUID, name=TEXT, variables={"type": "array", "items": TEXT}),
+    "SuppressionBody": SUPPRESSION_BODY,
+    "Suppression": answered(
+        number=E164, reason=TEXT, source=one_of(SOURCES) | {"description": "A person, a file, a program, or a call."},
+        created_at=MOMENT, created_by=TEXT, expires_at=or_null(MOMENT),
+    ),
+    "Suppressed": answered(
+        added=COUNT | {"description": "How many could be called until now."},
+        known=COUNT | {"description": "How many were on the list already."},
+        items={"type": "array", "items": {"$ref": "#/components/schemas/Suppression"}},
+    ),
     "Campaigns": page_of("Campaign"),
     "Contacts": page_of("Contact"),
     "Deliveries": page_of("Delivery"),
     "Messages": page_of("Message"),
     "Agents": page_of("Agent"),
+    "Suppressions": page_of("Suppression"),
     "Problem": answered(detail=TEXT | {"description": "What was refused and why, in a sentence."}),
     "Complaints": answered(detail={"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Complaint"}}),
     "Complaint": COMPLAINT,

@@ -1,10 +1,9 @@
 """Checks a create request as strictly as the provider's reference says, and complains in its documented shape, all at once."""
 
 import json
-import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -16,19 +15,17 @@ from blueprints.api.addresses import is_link, names_private_address
 from blueprints.api.moments import read_moment
 from core.creates import CreateRequest, CreateTarget
 from core.database import LONGEST_NAME
-from core.phone import LONGEST_CELL, Cleaned, clean
+from core.phone import LONGEST_CELL, NO_COUNTRY, Cleaned, clean_or_form
 
-E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 MOST_TARGETS = 100_000
 MOST_COMPLAINTS = 100
 # Contexts are stored, shown and sent on as JSON: deeper ones would overflow somebody's stack on the way.
 DEEPEST_CONTEXT = 50
-# phonenumbers' name for "no country": only numbers with a country code are understood.
-NO_COUNTRY = "ZZ"
 # Checking 100 targets takes some milliseconds; then others served by this process get a turn.
 TURN = 100
 ABSENT: Any = object()
-Loc = tuple[str | int, ...]
+Name = str | int  # an item of a list has its place for a name
+Loc = tuple[Name, ...]
 
 
 class Refused(Exception):
@@ -113,20 +110,20 @@ def _refuse_constant(name: str) -> None:
 class Fields:
     """Reads the fields of one object and collects what is wrong with them. After a complaint the value is a stand-in."""
 
-    values: dict[str, Any]
+    values: Mapping[Any, Any]
     loc: Loc
     complaints: list[dict[str, Any]] = field(repr=False)
 
-    def complain(self, name: str, kind: str, words: str, **context: Any) -> None:
+    def complain(self, name: Name, kind: str, words: str, **context: Any) -> None:
         self.complaints.append(complaint((*self.loc, name), kind, words, self.values.get(name), **context))
 
-    def get(self, name: str, default: Any = ABSENT) -> Any:
+    def get(self, name: Name, default: Any = ABSENT) -> Any:
         value = self.values.get(name, default)
         if value is ABSENT:
             self.complaints.append(complaint((*self.loc, name), "missing", "Field required", self.values))
         return value
 
-    def text(self, name: str, default: Any = ABSENT) -> Any:
+    def text(self, name: Name, default: Any = ABSENT) -> Any:
         """A string, the default, or None after a complaint."""
         value = self.get(name, default)
         if value is ABSENT or value is default or isinstance(value, str):
@@ -145,6 +142,15 @@ class Fields:
         elif len(value) > LONGEST_NAME:
             words = f"String should have at most {LONGEST_NAME} characters"
             self.complain(name, "string_too_long", words, max_length=LONGEST_NAME)
+        elif "\0" in value:
+            self.complain(name, "value_error", "NUL characters cannot be stored")
+        return value
+
+    def text_up_to(self, name: str, most: int) -> str:
+        """A string, "" where there is none."""
+        value = self.text(name, "") or ""
+        if len(value) > most:
+            self.complain(name, "string_too_long", f"String should have at most {most} characters", max_length=most)
         elif "\0" in value:
             self.complain(name, "value_error", "NUL characters cannot be stored")
         return value
@@ -199,20 +205,32 @@ class Fields:
             self.complain(name, "value_error", trouble)
         return value
 
-    def phone(self, name: str, default: Any = ABSENT) -> Cleaned:
+    def phone(self, name: Name, default: Any = ABSENT) -> Cleaned:
         value = self.text(name, default)
         if value is None:
             return Cleaned(None)
         if not value.strip().startswith("+"):
             cleaned = Cleaned(None, reason="It should begin with + and the country code.")
         else:
-            cleaned = _cleaned(value[: LONGEST_CELL + 1])
             # The provider asks for the form only, and so do we: a number not in use is told by the call, not by us.
-            if cleaned.number is None and E164.fullmatch(value.strip()):
-                cleaned = Cleaned(value.strip())
+            cleaned = _cleaned(value[: LONGEST_CELL + 1])
         if cleaned.number is None:
             self.complain(name, "phone_number", f"Phone number should be in E.164 form. {cleaned.reason}")
         return cleaned
+
+    def phones(self, name: str, most: int) -> list[str | None]:
+        """A list of at least one number; None stands for each that is none."""
+        value = self.get(name)
+        if not isinstance(value, list):
+            self.complain(name, "list_type", "Input should be a valid list")
+        elif not value:
+            self.complain(name, "too_short", "List should have at least 1 item", min_length=1)
+        elif len(value) > most:
+            self.complain(name, "too_long", f"List should have at most {most} items", max_length=most)
+        else:
+            items = Fields(dict(enumerate(value)), (*self.loc, name), self.complaints)
+            return list(_each_phone(items))
+        return []
 
     def moment(self, name: str) -> datetime | None:
         value = self.text(name, None)
@@ -233,10 +251,17 @@ class Fields:
         return value
 
 
+def _each_phone(items: Fields) -> Iterable[str | None]:
+    for place in items.values:
+        if place % TURN == 0:
+            time.sleep(0)
+        yield items.phone(place).number
+
+
 @lru_cache(64)
 def _cleaned(text: str) -> Cleaned:
     """Remembered, since most requests name the same few caller ids over and over."""
-    return clean(text, NO_COUNTRY)
+    return clean_or_form(text, NO_COUNTRY)
 
 
 def _trouble(value: Any, depth: int) -> str:

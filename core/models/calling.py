@@ -151,6 +151,7 @@ class Attempt(Base):
     word: Mapped[str | None] = mapped_column(String(200))
     retry_follows: Mapped[bool] = mapped_column(default=False)
     ask: Mapped[bool] = mapped_column(default=False)
+    do_not_call: Mapped[bool] = mapped_column(default=False)
     contradiction: Mapped[str | None] = mapped_column(Text)
     first_seen_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

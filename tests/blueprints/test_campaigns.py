@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from core.database import writing
 from core.facts import AttemptStatus, Sent
-from core.models import Wave
+from core.models import Contact, Suppression, Wave
 from core.submission import SETTLE_TIME
 from tests.core.cast import accepted, answer, claimed, later, launched, number, report, states, tick
 from tests.factories import make_campaign
@@ -179,3 +179,46 @@ def test_what_is_pushed_carries_no_form_token_of_another_session(launcher, sessi
     assert "try-again" in pushed
     assert "csrf_token" not in pushed
     assert "csrf_token" in text(launcher.get(f"/campaigns/{campaign.id}"))
+
+
+def never(campaign, contact):
+    return f"/campaigns/{campaign.id}/contacts/{contact.id}/never-call-again"
+
+
+def test_one_click_puts_somebody_on_the_do_not_call_list_and_leads_back(composer, session, campaign):
+    first, second, _ = session.scalars(select(Contact).where(Contact.campaign_id == campaign.id).order_by(Contact.id))
+    table = f"/campaigns/{campaign.id}?state=ready"
+    assert never(campaign, first) in text(composer.get(table))
+    answer = composer.post(never(campaign, first), headers={"Referer": f"http://localhost{table}"})
+    assert (answer.status_code, answer.location) == (303, table)
+    page = text(composer.get(table))
+    assert "+1 415-555-0000 is on the do-not-call list. Nobody calls this number again." in page
+    assert (never(campaign, first) in page, never(campaign, second) in page) == (False, True)
+    session.rollback()
+    entry = session.scalars(select(Suppression)).one()
+    assert (entry.number, entry.reason, entry.source) == (number(0), "Asked on campaign “Spring”", "person")
+
+
+@pytest.mark.parametrize("referer", ["https://elsewhere.example/x", "", "http://localhost:80@elsewhere.example/"])
+def test_somebody_s_own_page_is_where_a_click_from_nowhere_leads(composer, session, campaign, referer):
+    contact = session.scalars(select(Contact).where(Contact.campaign_id == campaign.id)).first()
+    person = f"/campaigns/{campaign.id}/contacts/{contact.id}"
+    assert "Never call again" in text(composer.get(person))
+    answer = composer.post(never(campaign, contact), headers={"Referer": referer})
+    assert (answer.status_code, answer.location) == (303, person)
+    assert "On the do-not-call list" in text(composer.get(person))
+
+
+def test_a_viewer_sees_no_button_and_may_not_press_it(viewer, session, campaign):
+    contact = session.scalars(select(Contact).where(Contact.campaign_id == campaign.id)).first()
+    for page in (f"/campaigns/{campaign.id}", f"/campaigns/{campaign.id}/contacts/{contact.id}"):
+        assert "Never call again" not in text(viewer.get(page))
+    assert viewer.post(never(campaign, contact)).status_code == 403
+    assert session.scalars(select(Suppression)).all() == []
+
+
+def test_a_call_that_asked_off_says_so_on_the_person_s_page(viewer, session, now, campaign):
+    wave = accepted(session, campaign, now)
+    report(session, wave, 0, A.ANSWERED, now, word="dnc", do_not_call=True)
+    contact = session.scalars(select(Contact).where(Contact.number == number(0))).one()
+    assert "asked not to be called again" in text(viewer.get(f"/campaigns/{campaign.id}/contacts/{contact.id}"))

@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import update
 
 from blueprints.security import door_of
+from core.audit import Actor
 from core.models import ApiToken, Contact, Person, SignIn
 from core.people import Role, may
+from core.suppression_imports import begin_import
 from core.tokens import SCOPES
 from tests.core.cast import accepted, launched
-from tests.factories import make_campaign, make_list, make_person, make_token
+from tests.factories import make_campaign, make_list, make_person, make_suppression, make_token
 
 # A changed door shows in the change of this table. viewer < composer < launcher < admin; read, compose, launch: programs.
 DOORS = {
@@ -24,10 +26,11 @@ DOORS = {
         inbox.index inbox.show live.board live.board_now live.campaign live.campaign_now
     """,
     "composer": """
-        agents.add agents.change agents.edit agents.new approvals.take_back compose.cancel_import compose.check compose.correct
-        compose.delete compose.download compose.judge_again compose.keep compose.mapping compose.new compose.progress
-        compose.reading compose.row compose.rules compose.save_row compose.use_kept compose.use_unreached compose.what
-        compose.when compose.who kept_lists.index kept_lists.remove
+        agents.add agents.change agents.edit agents.new approvals.take_back campaigns.never_call_again compose.cancel_import
+        compose.check compose.correct compose.delete compose.download compose.judge_again compose.keep compose.mapping
+        compose.new compose.progress compose.reading compose.row compose.rules compose.save_row compose.use_kept
+        compose.use_unreached compose.what compose.when compose.who do_not_call.add do_not_call.index do_not_call.new
+        kept_lists.index kept_lists.remove
     """,
     "launcher": """
         approvals.approve approvals.refuse campaigns.it_was_sent campaigns.leave_out campaigns.send_again campaigns.try_again
@@ -36,11 +39,13 @@ DOORS = {
     """,
     "admin": """
         api_tokens.add api_tokens.ask api_tokens.index api_tokens.new api_tokens.revoke audit.export_csv audit.export_jsonl
-        audit.index people.activate people.add people.change people.deactivate people.index people.new people.new_link
-        people.show people.sign_out people.unlink_identity provider.show provider.try_it settings.change settings.edit
+        audit.index do_not_call.ask do_not_call.cancel_import do_not_call.choose_file do_not_call.export_csv
+        do_not_call.progress do_not_call.remove do_not_call.show_import do_not_call.start_import people.activate people.add
+        people.change people.deactivate people.index people.new people.new_link people.show people.sign_out
+        people.unlink_identity provider.show provider.try_it settings.change settings.edit
     """,
-    "read": "api.agents api.campaigns api.contacts api.deliveries api.messages api.show",
-    "compose": "api.keep",
+    "read": "api.agents api.campaigns api.contacts api.deliveries api.list_suppressions api.messages api.show",
+    "compose": "api.keep api.suppress api.unsuppress",
     "launch": "api.create",
 }
 TOKENS = {scope: scope for scope in SCOPES} | {"every": " ".join(SCOPES), "no": ""}
@@ -59,7 +64,8 @@ def ids(session):
     draft = make_campaign(session)
     make_list(session, draft)
     agent = draft.agent_id
-    somebody = make_person(session)
+    somebody, barred = make_person(session), make_suppression(session)
+    begun = begin_import(session, "a-file", "list.csv", "US", "", None, Actor("Ada"), moment)
     session.commit()
     campaign = launched(session, moment)
     accepted(session, campaign, moment)
@@ -67,6 +73,7 @@ def ids(session):
     return {
         "draft": draft.id, "campaign_id": campaign.id, "contact_id": contact, "ordinal": 1, "agent_id": agent,
         "person_id": somebody.id, "delivery_id": 1, "message_id": 1, "token_id": 1, "sign_in_id": 1,
+        "suppression_id": barred.id, "number": barred.number, "import_id": begun.id,
         "token": "x" * 43, "filename": "app.css", "row_number": 2, "list_id": 1,
     }  # fmt: skip
 

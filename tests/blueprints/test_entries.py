@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from io import BytesIO
 
 import pytest
 from flask import Flask
@@ -15,9 +16,10 @@ from core import approvals
 from core.audit import Actor
 from core.kept_lists import keep_list
 from core.links import make_link
-from core.models import AuditEntry, Campaign, Person, Row, Setting, Wave
+from core.models import AuditEntry, Campaign, Contact, Person, Row, Setting, Suppression, Wave
 from core.row_edits import seen_of
 from core.sign_ins import Try, sign_in
+from core.suppression_imports import begin_import
 from tests.blueprints.test_api import request_of
 from tests.blueprints.test_compose import ROLES, WHEN, launch_form, path, seen
 from tests.conftest import COMPILED, Browser, close_app
@@ -30,6 +32,7 @@ from tests.factories import (
     make_list,
     make_message,
     make_person,
+    make_suppression,
     make_token,
 )  # fmt: skip
 
@@ -122,6 +125,21 @@ class Desk:
         self.session.commit()
         return f"/agents/{agent.id}", {"name": "Other", "uuid": agent.uuid}
 
+    def suppressed(self) -> Suppression:
+        entry = make_suppression(self.session, f"+1415556{self.me.id:04d}")
+        self.session.commit()
+        return entry
+
+    def contact(self) -> str:
+        campaign = launched(self.session, datetime.now(UTC), first=self.me.id * 10)
+        contact = self.session.scalars(select(Contact.id).where(Contact.campaign_id == campaign.id)).first()
+        return f"/campaigns/{campaign.id}/contacts/{contact}"
+
+    def imported(self) -> str:
+        begun = begin_import(self.session, "a-file", "list.csv", "US", "", None, GRACE, datetime.now(UTC))
+        self.session.commit()
+        return f"/do-not-call/imports/{begun.id}"
+
     def token(self) -> str:
         token = make_token(self.session, f"token-{self.me.id}")
         self.session.commit()
@@ -138,6 +156,8 @@ ENTRIES = {
     "agents.change": ("agent.change", lambda d: d.agent()),
     "api.create": ("campaign.launch", lambda d: ("/api/v1/campaigns", request_of(1))),
     "api.keep": ("agent.change", lambda d: (f"/api/v1/agents/{UUID}", {"name": "Summer", "variables": []})),
+    "api.suppress": ("suppression.add", lambda d: ("/api/v1/suppressions", {"number": "+14155552671"})),
+    "api.unsuppress": ("suppression.remove", lambda d: (f"/api/v1/suppressions/{d.suppressed().number}", {})),
     "api_tokens.add": ("token.add", lambda d: ("/api-tokens/new", {"name": "Nightly", "scopes": "read"})),
     "api_tokens.revoke": ("token.revoke", lambda d: (d.token(), {})),
     "approvals.approve": ("campaign.launch", lambda d: d.asked("approve")),
@@ -149,6 +169,7 @@ ENTRIES = {
     "auth.sign_out_everywhere": ("person.sign_out_everywhere", lambda d: ("/sign-out-everywhere", {})),
     "campaigns.it_was_sent": ("wave.it_was_sent", lambda d: d.undecided("it-was-sent")),
     "campaigns.leave_out": ("campaign.leave_out", lambda d: d.held("leave-out")),
+    "campaigns.never_call_again": ("suppression.add", lambda d: (f"{d.contact()}/never-call-again", {})),
     "campaigns.send_again": ("wave.send_again", lambda d: d.undecided("send-again", typed="3")),
     "campaigns.try_again": ("campaign.try_again", lambda d: d.held("try-again")),
     "compose.ask": ("campaign.ask_approval", lambda d: d.checked("ask", size=4)),
@@ -171,6 +192,11 @@ ENTRIES = {
     "compose.what": ("draft.change", lambda d: d.on_draft("what", {"name": "Another name", "agent": ""})),
     "compose.when": ("draft.change", lambda d: d.on_draft("when", WHEN | {"lines": "9"})),
     "compose.who": ("draft.upload", lambda d: d.on_draft("who", {"pasted": "+14155552671", "country": "US"})),
+    "do_not_call.add": ("suppression.add", lambda d: ("/do-not-call/add", {"numbers": "+1 415 555 2672", "country": "US"})),
+    "do_not_call.cancel_import": ("suppression.cancel_import", lambda d: (f"{d.imported()}/cancel", {})),
+    "do_not_call.remove": ("suppression.remove", lambda d: (f"/do-not-call/{d.suppressed().id}/remove", {})),
+    "do_not_call.start_import": ("suppression.import", lambda d: (
+        "/do-not-call/import", {"file": (BytesIO(b"+14155552671"), "list.csv"), "country": "US"})),
     "links.use": ("person.set_password", lambda d: (d.link(), {"password": NEW_PASSWORD, "again": NEW_PASSWORD})),
     "messages.resume": ("endpoint.resume", lambda d: d.told("resume", disabled_at=datetime.now(UTC))),
     "messages.send_again": ("message.send_again", lambda d: d.told("{}/send-again")),
@@ -238,6 +264,6 @@ def test_every_change_leaves_an_entry_that_names_who_made_it(app, session, sign_
 
 def send(app, endpoint, where, form, browser):
     if endpoint.startswith("api."):
-        method = "PUT" if endpoint == "api.keep" else "POST"
+        method = {"api.keep": "PUT", "api.unsuppress": "DELETE"}.get(endpoint, "POST")
         return app.test_client().open(where, method=method, json=form, headers=BEARER, csrf=False).status_code
     return (app.test_client() if endpoint in OPEN else browser).post(where, data=form).status_code

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from core.installation import APPROVAL_ABOVE, value_of
+from core.installation import APPROVAL_ABOVE, DO_NOT_CALL_BY_OUTCOME, value_of
 from core.models import AuditEntry
 
 
@@ -29,3 +29,17 @@ def test_rubbish_and_absence_change_nothing_and_emptiness_does(sign_in_as, sessi
     admin.post("/settings", data={"approval_above": ""})
     session.rollback()
     assert value_of(session, APPROVAL_ABOVE) is None
+
+
+def test_whether_a_call_s_outcome_puts_numbers_on_the_list_is_yes_until_an_admin_says_no(sign_in_as, session):
+    admin = sign_in_as("admin")
+    assert 'checked id="do_not_call_by_outcome-0" name="do_not_call_by_outcome" type="radio" value="yes"' in admin.get(
+        "/settings"
+    ).text.replace("\n", "")
+    assert admin.post("/settings", data={"do_not_call_by_outcome": "no"}).status_code == 303
+    assert value_of(session, DO_NOT_CALL_BY_OUTCOME) is False
+    for typed in ("maybe", "", "True"):
+        answer = admin.post("/settings", data={"do_not_call_by_outcome": typed})
+        assert (answer.status_code, "Choose yes or no." in answer.text) == (422, True)
+    session.rollback()
+    assert value_of(session, DO_NOT_CALL_BY_OUTCOME) is False

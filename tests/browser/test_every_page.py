@@ -29,6 +29,13 @@ def places(callboard, browser, signed_in) -> list[str]:
     name_it(page, "A draft")
     upload(page, UGLY)
     draft = page.url.removeprefix(callboard.url).split("/who")[0]
+    page.goto("/do-not-call/import")
+    page.locator("input[type=file]").set_input_files(UGLY)
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator("#import")).to_contain_text("Done:", timeout=30_000)
+    imported = page.url.removeprefix(callboard.url)
+    page.goto("/do-not-call")
+    remove = page.get_by_role("link", name="Remove").first.get_attribute("href")
     context.close()
     live = f"/campaigns/{campaign_id}"
     return [
@@ -36,7 +43,8 @@ def places(callboard, browser, signed_in) -> list[str]:
         person, "/inbox/", "/inbox/?verdict=stale", delivery, "/agents/", "/agents/new", f"{draft}/what", f"{draft}/who",
         f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/people", "/people/new",
         "/people/1", "/account", "/forgotten-password", "/links/of-nobody", "/nowhere", "/settings", "/api-tokens", "/audit",
-        "/audit?from=nonsense", "/audit?q=nothing",
+        "/audit?from=nonsense", "/audit?q=nothing", "/do-not-call", "/do-not-call?show=expired", "/do-not-call/add",
+        "/do-not-call/import", imported, remove,
     ]  # fmt: skip
 
 

@@ -48,6 +48,7 @@ def test_numbers_feed_and_people_change_without_a_reload_and_again_after_the_web
     expect(page.locator(".js-live")).to_contain_text("Live", timeout=20_000)
     wait_for_more(page, settled(page))
     assert page.evaluate("document.loadedOnce")
+    expect(page.locator("#contacts")).to_have_count(1)
 
 
 def test_the_list_of_campaigns_changes_without_a_reload(callboard, screen):

@@ -4,7 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.tick import LEASE, _lease
+from core.audit import Actor
+from core.database import writing
+from core.suppression_imports import begin_import
+from jobs.queue import LISTS, queue, worker_redis
+from jobs.tick import LEASE, _lease, tick_all
+from tests.factories import NOW
 
 
 @pytest.mark.parametrize(
@@ -15,3 +20,12 @@ from jobs.tick import LEASE, _lease
 def test_a_lease_is_held_for_a_while_and_not_by_a_wrong_clock(session, now, later, takes):
     assert _lease(session, "one", now)
     assert _lease(session, "another", now + later) is takes
+
+
+def test_a_file_of_numbers_that_nobody_reads_is_rung_for(session, settings, job_runtime):
+    """Whether its bell was lost or its process was killed."""
+    with writing(session):
+        begun = begin_import(session, "a-file", "list.csv", "US", "", None, Actor("Ada"), NOW)
+    tick_all()
+    (job,) = queue(LISTS, worker_redis(settings.redis_url)).jobs
+    assert (job.func_name, job.args) == ("jobs.import_suppressions.import_suppressions", [begun.id])

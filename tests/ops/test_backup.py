@@ -16,8 +16,10 @@ from sqlalchemy import make_url, select, text
 from sqlalchemy.orm import Session
 
 from config import Settings
+from core.audit import Actor
 from core.database import open_engine, writing
 from core.models import AuditEntry, Campaign, Contact, ContactList, SignInFailure
+from core.suppression_imports import begin_import
 from ops.backup import back_up
 from ops.database import upgrade_database
 from ops.errors import CannotBackUp, CannotRestore, CannotStart
@@ -136,6 +138,15 @@ def test_what_was_set_aside_is_whole_and_in_no_later_backup(place, tmp_path):
     connection.close()
     with tarfile.open(place.back_up(tmp_path / "later.tar.gz")) as opened:
         assert sorted(opened.getnames()) == ["callboard.db", "manifest.json", "secret_key", f"uploads/{LIST}"]
+
+
+def test_a_file_that_waits_for_its_import_into_the_do_not_call_list_is_kept(place):
+    (place.folder / "uploads" / "waits").write_text("number\n+14155550101\n")
+    with place.session() as session:
+        begin_import(session, "waits", "list.csv", "US", "", None, Actor("Ada"), NOW)
+        session.commit()
+    with tarfile.open(place.back_up()) as opened:
+        assert "uploads/waits" in opened.getnames()
 
 
 def test_a_backup_restores_onto_an_empty_machine_with_the_key_of_its_secrets(place, tmp_path):

@@ -390,6 +390,16 @@ DOCUMENTS = st.recursive(
 )
 
 
+@pytest.mark.parametrize(
+    "told", [{"outcome": "Do-Not-Call"}, {"call_status": "opted_out"}, {"disposition": "remove me"}]
+)
+def test_a_delivery_and_a_call_of_a_poll_alike_say_that_somebody_is_not_to_be_called_again(told):
+    assert the_call({"event": "call.completed", "data": CALL | told}).do_not_call
+    polled = call_fact({"id": "c1", "to_number": NUMBER} | told)
+    assert (polled.do_not_call, polled.word) == (True, next(iter(told.values())))
+    assert not the_call({"event": "call.completed", "data": CALL}).do_not_call
+
+
 @given(st.binary(), st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=3))
 def test_any_bytes_are_read_or_have_a_problem(body, headers):
     assert read(body, headers).problem is None or read(body, headers).calls == ()

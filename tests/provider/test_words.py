@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.facts import AttemptStatus
-from provider.words import TABLE, campaign_is_over, normal, status_of
+from provider.words import DO_NOT_CALL, TABLE, campaign_is_over, normal, status_of
 
 
 @pytest.mark.parametrize("word", ["no_answer", "No Answer", " NO-ANSWER ", "no - answer"])
@@ -155,7 +155,40 @@ def test_a_campaign_is_over_by_its_words(status, event, over):
     assert campaign_is_over(status, event) is over
 
 
-WORD = st.text(max_size=20) | st.sampled_from(" ".join(TABLE.values()).split())
+@pytest.mark.parametrize("word", DO_NOT_CALL.split())
+def test_each_word_for_not_to_be_called_again_is_known_and_says_so(word):
+    verdict = status_of("completed", [word.replace("_", "-").title()])
+    assert (verdict.status, verdict.do_not_call, verdict.unknown_words) == (AttemptStatus.ANSWERED, True, ())
+
+
+ASKED_OFF = [
+    ("over, and nothing else", "answered", {"status": "ended", "outcomes": ["opted_out"]}),
+    ("the word alone", "answered", {"status": "do_not_call"}),
+    ("an event that is the word", "answered", {"event": "call.opted_out"}),
+    ("the provider's own list", "failed", {"status": "failed", "outcomes": ["dnc"]}),
+    ("said to a machine", "voicemail", {"status": "ended", "outcomes": ["dnc"], "answered_by": "machine"}),
+    ("behind a word for how it ended", "declined", {"status": "ended", "outcomes": ["user_rejected", "dnc"]}),
+    ("in the middle of a call", "dialling", {"status": "in_progress", "outcomes": ["stop calling"]}),
+    (
+        "and yet a retry is to follow",
+        "answered",
+        {"status": "ended", "outcomes": ["remove me"], "next_action": "retry"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("status", "told"), [case[1:] for case in ASKED_OFF], ids=[case[0] for case in ASKED_OFF])
+def test_how_a_call_ended_follows_from_the_other_words(status, told):
+    verdict = status_of(**told)
+    assert (verdict.status, verdict.do_not_call, verdict.ask) == (status, True, False)
+
+
+def test_the_word_that_asks_not_to_be_called_again_is_the_one_that_is_kept():
+    assert status_of("failed", ["DNC"]).word == "DNC"
+    assert not status_of("failed", ["declined"]).do_not_call
+
+
+WORD = st.text(max_size=20) | st.sampled_from(f"{' '.join(TABLE.values())} {DO_NOT_CALL}".split())
 
 
 @given(WORD | st.none(), st.lists(WORD), st.floats() | st.none(), WORD | st.none(), WORD | st.none(), st.booleans())

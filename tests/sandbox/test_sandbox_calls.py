@@ -35,6 +35,13 @@ def test_certain_numbers_end_in_their_certain_way(sandbox: SandboxProcess) -> No
     )
 
 
+def test_somebody_asks_not_to_be_called_again(sandbox: SandboxProcess) -> None:
+    (call,) = sandbox.wait_for_end(sandbox.create("+14155550109").json()["campaign_id"])["calls"]
+    assert call["outcome"] == "do_not_call"
+    told = sandbox.get(f"/calls/{call['id']}").json()
+    assert (told["status"], told["disposition"]) == ("ended", "do_not_call")
+
+
 def test_the_mix_of_outcomes_is_like_a_real_one(sandbox: SandboxProcess) -> None:
     campaign_id = sandbox.create(*many(1000)).json()["campaign_id"]
     sandbox.wait_for_end(campaign_id)

@@ -23,6 +23,13 @@ def test_a_template_holds_nothing_that_the_policy_blocks(template):
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_a_fragment_is_put_in_place_in_a_way_that_we_have(template):
+    """htmx takes a word that it does not know for innerHTML, and the fragment stands inside itself."""
+    used = set(re.findall(r'hx-swap="([^" ]+)', template.read_text()))
+    assert used <= {"morph", "innerHTML", "outerHTML", "none", "beforeend", "afterend", "delete"}
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
 def test_every_icon_a_template_names_is_drawn(template):
     drawn = set(re.findall(r'<symbol id="i-([^"]+)"', (ROOT / "templates" / "_icons.html").read_text()))
     named = set(re.findall(r'icon(?:\(|=)"([a-z_-]+)"(?! ~)', template.read_text()))
