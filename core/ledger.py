@@ -245,7 +245,10 @@ def _take_back(session: Session, wave: Wave, other: Wave | None, contact: Contac
     if contact.state == ContactState.CANCELLED:
         campaign.cancelled -= 1
     if contact.state == ContactState.EXCLUDED:
-        wave.excluded -= 1
+        if wave.excluded:
+            wave.excluded -= 1
+        else:
+            campaign.left_out -= 1
     contact.wave_id, contact.tries = wave.id, contact.tries + given_back
     session.flush()
     recount(session, wave.id)

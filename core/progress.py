@@ -62,7 +62,8 @@ def progress_of_each(session: Session, campaigns: Sequence[Campaign]) -> dict[in
     """
     told = {one.id: dict.fromkeys(map(str, ContactState), 0) for one in campaigns}
     for one in campaigns:
-        _add(told[one.id], {ContactState.EXCLUDED: one.excluded_at_launch, ContactState.CANCELLED: one.cancelled})
+        excluded = one.excluded_at_launch + one.left_out
+        _add(told[one.id], {ContactState.EXCLUDED: excluded, ContactState.CANCELLED: one.cancelled})
     waves = select(Wave.id, Wave.campaign_id, Wave.counts, Wave.excluded).where(Wave.campaign_id.in_(told))
     open_waves = {}
     for wave in session.execute(waves):
