@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from phonenumbers import is_valid_number, parse
+from phonenumbers.timezone import time_zones_for_number
 from phonenumbers.tzdata import TIMEZONE_DATA
 from sqlalchemy import event, insert, select, update
 from sqlalchemy.orm import Session
@@ -97,10 +99,22 @@ def test_whatever_is_no_number_is_somewhere(number):
     assert guessed_zones(number)
 
 
+valid_numbers = st.one_of(
+    st.integers(2_000_000_000, 9_999_999_999).map(lambda digits: f"+1{digits}"),
+    st.from_regex(r"\+(?:7|20|30|31|33|39|44|49|55|61|86|91|254|351|372)[1-9][0-9]{7,10}", fullmatch=True),
+).filter(lambda number: is_valid_number(parse(number)))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(valid_numbers)
+def test_what_is_not_asked_twice_is_what_would_have_been_answered(number):
+    assert guessed_zones(number) == time_zones_for_number(parse(number))
+
+
 def test_a_zone_that_is_not_known_is_taken_for_the_campaign_s(monkeypatch):
     monkeypatch.setattr("core.clocks.time_zones_for_number", lambda _number: ("Asia/Tokyo", "Mars/Base"))
     clocks = Clocks(Campaign(**BY_NUMBER, hours_days=[0]))
-    assert clocks.of(BERLIN, None) == 1
+    assert clocks.of("+79876543210", None) == 1
     assert clocks.zones[1] == ["Asia/Tokyo", "Europe/Berlin"]
 
 
@@ -191,8 +205,7 @@ def test_hours_that_ended_since_the_cut_make_the_wave_void(session):
 
 
 def test_who_is_due_again_waits_for_the_hours_too(session):
-    settings = {"retry_attempts": 1, "retry_gap_minutes": 60}
-    campaign = by_number(session, BERLIN, NAIROBI, **settings)
+    campaign = by_number(session, BERLIN, NAIROBI, retry_attempts=1, retry_gap_minutes=60)
     wave = wave_of(session, campaign, at(16))  # 17:00 in Berlin, 19:00 in Nairobi
     for number in (BERLIN, NAIROBI):
         report_of(session, wave, number, NO_ANSWER, f"call-{number}", at(16, 10))
