@@ -64,7 +64,7 @@ def substance_of(session: Session, campaign_id: int) -> Substance:
 
 def _settings(campaign: Campaign, contact_list: ContactList) -> dict[str, Any]:
     """Whatever can be set, and the versions, so that a change that was changed back is one too."""
-    columns = {name: getattr(campaign, name) for name in (*WHAT, *WHEN)}
+    columns = {name: getattr(campaign, name) for name in (*WHAT, *WHEN, "recent_days")}
     of_list = ("id", "version", "state", "country", "mapping", "counts")
     return columns | {
         "start_at": campaign.start_at and campaign.start_at.astimezone(UTC).isoformat(),

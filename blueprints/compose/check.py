@@ -115,7 +115,7 @@ def _facts(context: dict[str, Any]) -> dict[str, str]:
         "Name": campaign.name, "Agent": campaign.agent.name if campaign.agent else "none", "People": f"{summary.people:,}",
         "Left out": f"{summary.excluded:,}", "Start": campaign.start_at.isoformat() if campaign.start_at else "at once",
         "Calls at a time": str(campaign.lines), "Waves": f"{summary.plan.waves:,}",
-        "More tries": f"{campaign.retry_attempts} by {campaign.retry_by}",
+        "Calling hours": summary.hours, "More tries": f"{campaign.retry_attempts} by {campaign.retry_by}",
         "Context": json.dumps(campaign.context, ensure_ascii=False)[:300],
     }  # fmt: skip
 

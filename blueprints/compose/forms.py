@@ -18,6 +18,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
+    TimeField,
 )  # fmt: skip
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
 from wtforms.widgets import HiddenInput
@@ -36,6 +37,12 @@ OUTCOME_WORDS = {
     "failed": "Failed",
     "voicemail": "Voicemail",
     "unclear": "Unclear",
+}
+DAY_WORDS = dict(enumerate(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")))
+WHOSE_WORDS = {
+    "campaign": "The campaign's time zone, for everybody",
+    "column": "The time zone column of the list; a row without one goes by the campaign's",
+    "number": "Guessed from each number; it is a guess, and where several places are possible all must be inside",
 }
 ENCODINGS = {
     "utf-8": "UTF-8", "utf-8-sig": "UTF-8 with mark", "utf-16": "UTF-16", "utf-16-le": "UTF-16 LE", "utf-16-be": "UTF-16 BE",
@@ -177,10 +184,27 @@ def only_for_later(form: Form, field: Field) -> None:
         raise StopValidation("Say when: a date and a time.")
 
 
+def only_within_hours(form: Form, field: Field) -> None:
+    """Nor does whatever stands in the hours matter to a campaign without any."""
+    if form.hours.data == "any":
+        field.errors = []
+        raise StopValidation
+    if field.data is None:
+        field.errors = []
+        raise StopValidation("Say a time, such as 09:00.")
+
+
 class WhenForm(StepForm):
     start = RadioField("Start", choices={"now": "As soon as it is launched", "later": "At a time"}, default="now")
     start_local = DateTimeLocalField("Date and time", [only_for_later], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     zone = SelectField("Time zone", choices=zone_names)
+    hours = RadioField(
+        "When people may be called", choices={"any": "At any time", "within": "Only within these hours"}, default="any"
+    )
+    hours_days = SelectMultipleField("On", choices=DAY_WORDS, coerce=int)
+    hours_from = TimeField("From", [only_within_hours])
+    hours_to = TimeField("Until", [only_within_hours])
+    hours_by = RadioField("Whose clock", choices=WHOSE_WORDS, default="campaign")
     lines = IntegerField(
         "Calls at a time", [InputRequired("Between 1 and 10."), NumberRange(1, 10, "Between 1 and 10.")]
     )
