@@ -13,7 +13,7 @@ DAY = 24 * 60
 FURTHEST = timedelta(days=14)
 # In less, hardly anybody could be called: a wave needs the time of a call, and a margin.
 SHORTEST = 15
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def clock_words(minute: int) -> str:
 
 def days_words(days: Collection[int]) -> str:
     """Neighbours are drawn together: "Mon–Fri, Sun"."""
-    if len(set(days)) == len(_DAYS):
+    if len(set(days)) == len(DAYS):
         return "Every day"
     runs: list[list[int]] = []
     for day in sorted(set(days)):
@@ -149,7 +149,7 @@ def days_words(days: Collection[int]) -> str:
         else:
             runs.append([day])
     return ", ".join(
-        _DAYS[run[0]] + (f"{'–' if len(run) > 2 else ', '}{_DAYS[run[-1]]}" if run[1:] else "") for run in runs
+        DAYS[run[0]] + (f"{'–' if len(run) > 2 else ', '}{DAYS[run[-1]]}" if run[1:] else "") for run in runs
     )
 
 

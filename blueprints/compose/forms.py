@@ -27,6 +27,7 @@ from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
 from core.columns import LONGEST_VARIABLE
 from core.countries import COUNTRIES
 from core.errors import Invalid
+from core.hours import DAYS
 from core.requests import MOST_TARGETS, REF
 from core.schedule import zone_names
 
@@ -38,7 +39,7 @@ OUTCOME_WORDS = {
     "voicemail": "Voicemail",
     "unclear": "Unclear",
 }
-DAY_WORDS = dict(enumerate(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")))
+DAY_WORDS = dict(enumerate(DAYS))
 WHOSE_WORDS = {
     "campaign": "The campaign's time zone, for everybody",
     "column": "The time zone column of the list; a row without one goes by the campaign's",
