@@ -166,16 +166,24 @@ def _go_or_why(session: Session, campaign: Campaign, waves: list[Wave], vault: V
     size = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).size
     left_out = campaign.left_out
     wave = cut_wave(session, campaign, max(1, round(size * free / campaign.lines)), free, vault, now)
-    if wave is not None:
-        waves.append(wave)
-        return None
+    if wave is None:
+        return _nobody(session, campaign, waves, campaign.left_out > left_out, now)
+    waves.append(wave)
+    return None
+
+
+def _nobody(session: Session, campaign: Campaign, waves: list[Wave], some_left_out: bool, now: datetime) -> str | None:
+    """The sentence when nobody could be taken; people whom no hour will ever suit are left out first, some at a time."""
     people = waiting(session, campaign)
-    never = [clock for clock, at in openings(campaign, people, now).items() if at is None]
+    opens = openings(campaign, people, now)
+    never = [clock for clock in people.by(now) if opens.get(clock, now) is None]
     if never:
         leave_out_clock(session, campaign, never[0], now)
-    if never or campaign.left_out > left_out:
+    if waves:
+        return None
+    if never or some_left_out:
         return "People who must not be called are being left out; the reason stands beside each."
-    return why_nobody(session, campaign, waves, people, now)
+    return why_nobody(session, campaign, people, opens, now)
 
 
 def _lines_in_use(session: Session, waves: list[Wave]) -> int:

@@ -66,10 +66,8 @@ def _sizes(
 
 def leave_out_clock(session: Session, campaign: Campaign, clock: int, now: datetime) -> None:
     """Set aside people whom no hour suits, for the campaign would wait for them for ever."""
-    mine = select(Contact.id, Contact.due_at).where(Contact.campaign_id == campaign.id, Contact.clock == clock)
-    for which in (IS_READY, Contact.due_at.is_not(None)):
-        some = session.execute(mine.where(which).limit(MOST_LOOKED_AT)).all()
-        _Look(session, campaign, now).leave_out([(contact, NEVER_OPEN) for contact in some])
+    look = _Look(session, campaign, now)
+    look.leave_out([(contact, NEVER_OPEN) for contact in look.next(MOST_LOOKED_AT, {clock})])
 
 
 class _Look:
@@ -84,7 +82,7 @@ class _Look:
         good: set[int] = set()
         asked = most
         while True:
-            found = self._next(asked, clocks)
+            found = self.next(asked, clocks)
             bars = self._bars([contact for contact in found if contact.id not in good])
             free = [contact for contact in found if contact.number not in bars]
             if not bars or self.seen >= MOST_LOOKED_AT:
@@ -109,17 +107,11 @@ class _Look:
             self.session.execute(update(Contact), rows)
         self.campaign.left_out += len(ready)
 
-    def _next(self, most: int, clocks: set[int] | None) -> list[Any]:
+    def next(self, most: int, clocks: set[int] | None) -> list[Any]:
         free = ~select(Reservation.number).where(Reservation.number == Contact.number).exists()
         columns = (
-            Contact.id,
-            Contact.number,
-            Contact.caller_id,
-            Contact.context,
-            Contact.wave_id,
-            Contact.due_at,
-            Contact.position,
-        )
+            Contact.id, Contact.number, Contact.caller_id, Contact.context, Contact.wave_id, Contact.due_at, Contact.position,
+        )  # fmt: skip
         mine = select(*columns).where(Contact.campaign_id == self.campaign.id, free)
         due = self._locked(mine.where(Contact.due_at <= self.now), most, clocks)
         if len(due) == most:

@@ -1,22 +1,22 @@
 """The people who are still to be called: by which clocks, when the first of them may be, and why nobody can be taken now."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from core.clocks import hours_of, zones_of
 from core.hours import instant_words, opens_at
-from core.models import Campaign, Contact, Reservation, Wave
+from core.models import Campaign, Contact, Reservation
 from core.schedule import FRESH, TYPICAL_CALL
 from core.states import ContactState
 
 # A partial index is used only where the statement itself says what the index is about.
 IS_READY = Contact.state == literal_column("'ready'")
 SHORTEST_WAVE = TYPICAL_CALL + FRESH
+Openings = dict[int, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _clocks(*which: ColumnElement[bool]) -> Select[Any]:
     return select(found.c.clock).where(found.c.clock.is_not(None))
 
 
-def openings(campaign: Campaign, people: Waiting, now: datetime) -> dict[int, datetime | None]:
+def openings(campaign: Campaign, people: Waiting, now: datetime) -> Openings:
     """For each clock, when the first of its people may be called; None where that never comes. Empty when there are no hours."""
     hours = hours_of(campaign)
     if hours is None:
@@ -64,39 +64,35 @@ def openings(campaign: Campaign, people: Waiting, now: datetime) -> dict[int, da
 
 def outside_hours(session: Session, campaign: Campaign, now: datetime) -> str | None:
     """ "outside calling hours until …" when that alone keeps everybody who is left; else None."""
-    return _outside(campaign, waiting(session, campaign), now) if hours_of(campaign) else None
-
-
-def why_nobody(
-    session: Session, campaign: Campaign, waves: Sequence[Wave], people: Waiting, now: datetime
-) -> str | None:
-    """Nobody could be taken: for the hours, because all who are left are held elsewhere, or are due later.
-
-    None when nobody is left, or when the open waves explain it.
-    """
-    if waves:
+    if hours_of(campaign) is None:
         return None
-    if outside := _outside(campaign, people, now):
+    people = waiting(session, campaign)
+    return _outside(campaign, people, openings(campaign, people, now), now)
+
+
+def why_nobody(session: Session, campaign: Campaign, people: Waiting, opens: Openings, now: datetime) -> str | None:
+    """Nobody could be taken: for the hours, because all who are left are held elsewhere, or are due later; None: nobody is left."""
+    if outside := _outside(campaign, people, opens, now):
         return f"{outside[0].upper()}{outside[1:]}."
-    if name := _called_elsewhere(session, campaign):
+    if name := _called_elsewhere(session, campaign, now):
         return f"Everybody left is being called by “{name}” at this moment; they are next when it is done with them."
-    if first := _first(campaign, people, now):
-        tried = "" if people.ready else "Everybody was tried; "
-        words = f"{tried}the next try is due at {_told(campaign, first[0], now)}."
-        return f"{words[0].upper()}{words[1:]}"
+    at, _clock = _first(opens)
+    if at and at > now:
+        words = f"the next try is due at {_told(campaign, at, now)}."
+        return f"{words[0].upper()}{words[1:]}" if people.ready else f"Everybody was tried; {words}"
     due = session.scalar(select(func.min(Contact.due_at)).where(Contact.campaign_id == campaign.id))
     return f"Everybody was tried; the next try is due at {due:%H:%M} UTC." if due else None
 
 
-def _outside(campaign: Campaign, people: Waiting, now: datetime) -> str | None:
-    first = _first(campaign, people, now)
-    if first is None or first[0] <= now or first[1] not in people.by(now):
+def _outside(campaign: Campaign, people: Waiting, opens: Openings, now: datetime) -> str | None:
+    at, clock = _first(opens)
+    if at is None or at <= now or clock not in people.by(now):
         return None  # somebody could go, or is only due later
-    return f"outside calling hours until {_told(campaign, first[0], now)}"
+    return f"outside calling hours until {_told(campaign, at, now)}"
 
 
-def _first(campaign: Campaign, people: Waiting, now: datetime) -> tuple[datetime, int] | None:
-    return min(((at, clock) for clock, at in openings(campaign, people, now).items() if at), default=None)
+def _first(opens: Openings) -> tuple[datetime | None, int]:
+    return min(((at, clock) for clock, at in opens.items() if at), default=(None, 0))
 
 
 def _told(campaign: Campaign, at: datetime, now: datetime) -> str:
@@ -107,12 +103,13 @@ def _told(campaign: Campaign, at: datetime, now: datetime) -> str:
     return f"{words} ({campaign.zone})"
 
 
-def _called_elsewhere(session: Session, campaign: Campaign) -> str | None:
-    """The name of another campaign that is calling one of the people who are ready here."""
+def _called_elsewhere(session: Session, campaign: Campaign, now: datetime) -> str | None:
+    """The name of another campaign that is calling one of the people who could go here."""
+    could_go = or_(Contact.state == ContactState.READY, Contact.due_at <= now)
     return session.scalar(
         select(Campaign.name)
         .join(Reservation, Reservation.campaign_id == Campaign.id)
         .join(Contact, Contact.number == Reservation.number)
-        .where(Contact.campaign_id == campaign.id, Contact.state == ContactState.READY, Campaign.id != campaign.id)
+        .where(Contact.campaign_id == campaign.id, could_go, Campaign.id != campaign.id)
         .limit(1)
     )
