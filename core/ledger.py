@@ -13,8 +13,9 @@ from core.fold import age, fold, merge
 from core.launch import lock_campaign
 from core.messages import correct_progress, tell_call
 from core.models import Attempt, Campaign, Contact, Target, Wave
+from core.progress import recount
 from core.states import GIVEN_BACK, OVER_CAMPAIGNS, RETRYABLE, SETTLED_AT_ONCE, ContactState, Verdict, WaveState
-from core.waves import finish_if_settled, lock_wave, move_wave, recount, unsettled_left, void_wave
+from core.waves import finish_if_settled, lock_wave, move_wave, unsettled_left, void_wave
 
 MAY_HAVE_BEEN_SENT = (WaveState.PLANNED, WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
 

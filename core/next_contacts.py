@@ -12,12 +12,13 @@ from math import ceil
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from core.bars import ASKED_AT_ONCE, Bar, barred
 from core.clocks import hours_of, zones_of
 from core.hours import Hours, open_until
+from core.leaving_out import leave_out
 from core.models import Campaign, Contact, Reservation, Wave
 from core.schedule import FRESH, TYPICAL_CALL
 from core.states import ContactState
@@ -66,8 +67,8 @@ def _sizes(
 
 def leave_out_clock(session: Session, campaign: Campaign, clock: int, now: datetime) -> None:
     """Set aside people whom no hour suits, for the campaign would wait for them for ever."""
-    look = _Look(session, campaign, now)
-    look.leave_out([(contact, NEVER_OPEN) for contact in look.next(MOST_LOOKED_AT, {clock})])
+    people = _Look(session, campaign, now).next(MOST_LOOKED_AT, {clock})
+    leave_out(session, campaign, [(contact, NEVER_OPEN) for contact in people], now)
 
 
 class _Look:
@@ -94,23 +95,16 @@ class _Look:
         numbers = {contact.number for contact in contacts}
         days, campaign_id = self.campaign.recent_days, self.campaign.id
         bars = barred(self.session, numbers, self.now, recent_days=days, campaign_id=campaign_id)
-        self.leave_out([(contact, bars[contact.number].reason) for contact in contacts if contact.number in bars])
+        out = [(contact, bars[contact.number].reason) for contact in contacts if contact.number in bars]
+        leave_out(self.session, self.campaign, out, self.now)
         self.seen += len(contacts)
         return bars
-
-    def leave_out(self, people: Sequence[tuple[Any, str]]) -> None:
-        """Ready people are excluded, with the reason; whoever was called before keeps the outcome and is not called again."""
-        excluded = {"state": ContactState.EXCLUDED, "settled_at": self.now}
-        again = [{"id": contact.id, "reason": why, "due_at": None} for contact, why in people if contact.due_at]
-        ready = [{"id": contact.id, "reason": why} | excluded for contact, why in people if not contact.due_at]
-        for rows in filter(None, (again, ready)):
-            self.session.execute(update(Contact), rows)
-        self.campaign.left_out += len(ready)
 
     def next(self, most: int, clocks: set[int] | None) -> list[Any]:
         free = ~select(Reservation.number).where(Reservation.number == Contact.number).exists()
         columns = (
             Contact.id, Contact.number, Contact.caller_id, Contact.context, Contact.wave_id, Contact.due_at, Contact.position,
+            Contact.attempts,
         )  # fmt: skip
         mine = select(*columns).where(Contact.campaign_id == self.campaign.id, free)
         due = self._locked(mine.where(Contact.due_at <= self.now), most, clocks)

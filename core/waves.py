@@ -5,15 +5,16 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.messages import hears_of_calls
 from core.models import Campaign, Contact, Reservation, Target, Wave
 from core.next_contacts import next_contacts
+from core.progress import count_states, recount
 from core.requests import TargetRequest, build_request, wave_plan
-from core.states import GIVEN_BACK, ContactState, WaveState, check_wave_move
+from core.states import ContactState, WaveState, check_wave_move
 from core.vault import Vault
 
 # Built once: to build a statement takes longer than to run it, and these run for every report of a call.
@@ -148,17 +149,3 @@ def finish_if_settled(session: Session, wave: Wave, now: datetime) -> bool:
     wave.counts = count_states(session, wave.id)
     release(session, wave)
     return True
-
-
-def recount(session: Session, wave_id: int) -> None:
-    """Correct the kept counts of a wave that is over, after a late fact or after a later wave took some of its people."""
-    counts = count_states(session, wave_id)
-    over = or_(Wave.counts.is_not(None), Wave.state.in_(GIVEN_BACK))
-    session.execute(update(Wave).where(Wave.id == wave_id, over).values(counts=counts))
-
-
-def count_states(session: Session, wave_id: int) -> dict[str, int]:
-    rows = session.execute(
-        select(Contact.state, func.count()).where(Contact.wave_id == wave_id).group_by(Contact.state)
-    )
-    return dict(rows.all())

@@ -153,6 +153,23 @@ def test_the_campaign_s_own_earlier_call_bars_nobody_from_its_second_try(session
     assert len(tick(session, campaign, later(now, minutes=31)).submit) == 1
 
 
+def test_who_is_barred_as_the_second_try_is_about_to_go_keeps_the_outcome_of_the_first(session, now):
+    campaign = launched(session, now, people=2, retry_attempts=1, retry_gap_minutes=30)
+    wave = accepted(session, campaign, now)
+    for place in (0, 1):
+        report(session, wave, place, AttemptStatus.NO_ANSWER, now)
+    at = later(now, minutes=31)
+    (second,) = tick(session, campaign, at).submit
+    suppress(session, now, number(0))
+    assert claimed(session, second, at) is None
+    (third,) = tick(session, campaign, at).submit
+    assert states(session, campaign) == ["no_answer", "queued"]
+    assert reasons(session, campaign)[0] == ASKED
+    assert session.get_one(Wave, wave.id, populate_existing=True).counts == {"no_answer": 1}
+    assert [one["to_number"] for one in claimed(session, third, at).request["targets"]] == [number(1)]
+    check_boxes(session, campaign)
+
+
 def test_somebody_left_out_of_a_later_wave_whom_an_earlier_one_reached_after_all_counts_as_reached(session, now):
     campaign = launched(session, now, people=1, retry_attempts=1, retry_gap_minutes=30)
     wave = accepted(session, campaign, now)
@@ -161,7 +178,7 @@ def test_somebody_left_out_of_a_later_wave_whom_an_earlier_one_reached_after_all
     suppress(session, now, number(0))
     assert claimed(session, second, later(now, minutes=31)) is None
     tick(session, campaign, later(now, minutes=31))
-    assert states(session, campaign) == ["excluded"]
+    assert states(session, campaign) == ["no_answer"]
     report(session, wave, 0, AttemptStatus.ANSWERED, later(now, minutes=32))
     assert states(session, campaign) == ["answered"]
     check_boxes(session, campaign)
