@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from core import approvals
 from core.audit import Actor
 from core.database import writing
 from core.errors import Invalid
@@ -26,7 +27,7 @@ from tests.core.cast import (
     tick,
     why,
 )
-from tests.factories import make_campaign
+from tests.factories import make_campaign, make_list, make_person
 
 ASKED = "On the do-not-call list since 2026-03-02: Asked us"
 
@@ -219,3 +220,18 @@ def test_a_test_call_that_is_barred_after_it_was_cut_is_not_made(session, now):
     tick(session, test, now)
     tick(session, test, now)
     assert (state(session, test), states(session, test)) == ("completed", ["excluded"])
+
+
+def test_who_is_barred_between_asking_and_approving_is_just_left_out(session, now):
+    with writing(session):
+        campaign = make_campaign(session)
+        make_list(session, campaign)
+        substance = approvals.substance_of(session, campaign.id)
+        versions = {"campaign_version": 1, "list_version": 1}
+        asked = approvals.ask(session, campaign.id, substance, **versions, actor=Actor("Ada", person_id=None), now=now)
+        grace = Actor("Grace", person_id=make_person(session).id)
+    suppress(session, now, number(1))
+    with writing(session):
+        assert approvals.approve(session, campaign.id, asked.digest, grace, now).verdict == "approved"
+    assert states(session, campaign) == ["ready", "excluded", "ready"]
+    check_boxes(session, campaign)
