@@ -87,7 +87,7 @@ def hours_now(campaign: Campaign, now: datetime) -> str:
     """What the clock of the campaign's zone says about its hours at this moment."""
     hours = hours_of(campaign)
     if hours is None:
-        return "People are called at any time of day and night."
+        return "As saved, people are called at any time of day and night."
     shown = f"Now {now.astimezone(place(campaign.zone)):%H:%M} in {campaign.zone}"
     opening = opens_at(hours, [campaign.zone], now)
     if opening == now:

@@ -67,7 +67,7 @@ def _launch(campaign_id: int, form: LaunchForm) -> None:
         )  # fmt: skip
     people = campaign.size - campaign.excluded_at_launch
     words = f"{people:,} {'person' if people == 1 else 'people'}"
-    flash(f"Scheduled: {words}." if campaign.state == "scheduled" else f"Launched: calling {words}.", "success")
+    flash(f"Scheduled: {words}." if campaign.state == "scheduled" else f"Launched: {words} to call.", "success")
     announce(redis_url(), campaign_id)
     ring(redis_url(), TICK, campaign_id)
 

@@ -50,7 +50,7 @@ def test_a_draft_without_hours_calls_at_any_time_and_offers_the_usual_ones(compo
     composer.post(path(draft, "when"), data=WHEN | {"seen": seen(composer, draft, "when")})
     assert hours_of(session, draft) == ([0, 1, 2, 3, 4], None, None, "campaign")
     page = composer.get(path(draft, "when")).text
-    assert "People are called at any time of day and night." in page
+    assert "As saved, people are called at any time of day and night." in page
     assert 'value="20:00"' in page
 
 
