@@ -19,6 +19,7 @@ from core import decisions, lookups
 from core.approvals import approved_by
 from core.asking import disagrees
 from core.bars import barred
+from core.clocks import hours_of, hours_words
 from core.message_log import find_endpoint
 from core.models import Campaign, Wave
 from core.progress import Progress, feed, progress, progress_of_each, wave_counts
@@ -50,6 +51,7 @@ class CampaignView:
     tone: str
     masked: bool
     approved_by: str
+    hours: str
 
 
 @bp.get("/")
@@ -122,7 +124,7 @@ def campaign_view(session: Session, campaign: Campaign, masked: bool) -> Campaig
     return CampaignView(
         campaign, numbers, waves, to_come, feed(session, campaign.id),
         lookups.last_event_at(session, campaign.id), _tone(campaign, [wave for wave, _, _ in waves]), masked,
-        approved_by(session, campaign.id),
+        approved_by(session, campaign.id), hours_words(campaign) if hours_of(campaign) else "",
     )  # fmt: skip
 
 

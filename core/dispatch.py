@@ -12,12 +12,14 @@ from core.decisions import it_was_sent
 from core.fold import silence_ends
 from core.launch import lock_campaign, waits_for_start
 from core.ledger import settle_wave
-from core.models import Campaign, Contact, Reservation, Wave
+from core.models import Campaign, Contact, Wave
 from core.moves import move_campaign
+from core.next_contacts import leave_out_clock
 from core.progress import progress
 from core.provider_state import trouble
 from core.requests import wave_plan
 from core.restoring import RESTORED, why_held
+from core.schedule import FRESH
 from core.states import (
     GIVEN_BACK,
     LIVE_CAMPAIGNS,
@@ -26,9 +28,10 @@ from core.states import (
     ContactState,
     WaveState,
 )
-from core.submission import FRESH, SETTLE_TIME, SUBMITTING_LIMIT, mark_unknown
+from core.submission import SETTLE_TIME, SUBMITTING_LIMIT, mark_unknown
 from core.test_calls import give_up_waiting
 from core.vault import Vault
+from core.waiting import openings, outside_hours, waiting, why_nobody
 from core.waves import cut_wave, finish_if_settled, move_wave, void_wave
 
 RING_AGAIN = timedelta(seconds=5)
@@ -80,7 +83,8 @@ def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> 
     ):
         campaign.ended_at = now
         move_campaign(session, campaign, CampaignState.COMPLETED, now)
-    _say(campaign, reason or _standing(session, campaign, waves), now)
+    still_runs = campaign.state == CampaignState.RUNNING
+    _say(campaign, (still_runs and reason) or _standing(session, campaign, waves, now), now)
     _collect(waves, round_, now)
     round_.changed = round_.changed or before != (campaign.state, campaign.why)
     return round_
@@ -160,11 +164,26 @@ def _go_or_why(session: Session, campaign: Campaign, waves: list[Wave], vault: V
     if free < ceil(campaign.lines / 3):
         return None
     size = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).size
+    left_out = campaign.left_out
     wave = cut_wave(session, campaign, max(1, round(size * free / campaign.lines)), free, vault, now)
     if wave is None:
-        return _why_nobody(session, campaign, waves)
+        return _nobody(session, campaign, waves, campaign.left_out > left_out, now)
     waves.append(wave)
     return None
+
+
+def _nobody(session: Session, campaign: Campaign, waves: list[Wave], some_left_out: bool, now: datetime) -> str | None:
+    """The sentence when nobody could be taken; people whom no hour will ever suit are left out first, some at a time."""
+    people = waiting(session, campaign)
+    opens = openings(campaign, people, now)
+    never = [clock for clock in people.by(now) if opens.get(clock, now) is None]
+    if never:
+        leave_out_clock(session, campaign, never[0], now)
+    if waves:
+        return None
+    if never or some_left_out:
+        return "People who must not be called are being left out; the reason stands beside each."
+    return why_nobody(session, campaign, people, opens, now)
 
 
 def _lines_in_use(session: Session, waves: list[Wave]) -> int:
@@ -180,34 +199,13 @@ def _lines_in_use(session: Session, waves: list[Wave]) -> int:
     return sum(min(wave.lines, unsettled.get(wave.id, 0)) for wave in waves)
 
 
-def _why_nobody(session: Session, campaign: Campaign, waves: list[Wave]) -> str | None:
-    """Nobody could be taken: because nobody is left, because all who are left are held elsewhere, or are due later."""
-    if waves:
-        return None
-    elsewhere = session.scalar(
-        select(Reservation.campaign_id)
-        .join(Contact, Contact.number == Reservation.number)
-        .where(
-            Contact.campaign_id == campaign.id,
-            Contact.state == ContactState.READY,
-            Reservation.campaign_id != campaign.id,
-        )
-        .limit(1)
-    )
-    if elsewhere is not None:
-        name = session.scalar(select(Campaign.name).where(Campaign.id == elsewhere))
-        return f"Everybody left is being called by “{name}” at this moment; they are next when it is done with them."
-    due = session.scalar(select(func.min(Contact.due_at)).where(Contact.campaign_id == campaign.id))
-    return f"Everybody was tried; the next try is due at {due:%H:%M} UTC." if due else None
-
-
 def _anybody_left(session: Session, campaign: Campaign) -> bool:
     query = select(Contact.id).where(Contact.campaign_id == campaign.id).limit(1)
     waiting = session.scalar(query.where(Contact.state.in_(_WAITING)))
     return waiting is not None or session.scalar(query.where(Contact.due_at.is_not(None))) is not None
 
 
-def _standing(session: Session, campaign: Campaign, waves: list[Wave]) -> str:
+def _standing(session: Session, campaign: Campaign, waves: list[Wave], now: datetime) -> str:
     """The sentence of a campaign that nothing holds up."""
     if needing := [wave for wave in waves if wave.state == WaveState.NEEDS_PERSON]:
         return f"Wave {needing[0].ordinal} may or may not have been sent; somebody must decide."
@@ -225,16 +223,20 @@ def _standing(session: Session, campaign: Campaign, waves: list[Wave]) -> str:
         return "Stopped."
     if campaign.state == CampaignState.COMPLETED:
         return "Everybody was called or accounted for."
-    return _calling(session, campaign, waves)
+    return _calling(session, campaign, waves, now)
 
 
-def _calling(session: Session, campaign: Campaign, waves: list[Wave]) -> str:
+def _calling(session: Session, campaign: Campaign, waves: list[Wave], now: datetime) -> str:
     calling = [str(wave.ordinal) for wave in waves if wave.state == WaveState.ACCEPTED]
     if not calling:
         return f"Wave {waves[-1].ordinal} is being handed over to the provider." if waves else "Starting."
     names = f"Wave {calling[0]} is" if len(calling) == 1 else f"Waves {', '.join(calling[:-1])} and {calling[-1]} are"
     ready = progress(session, campaign).counts[ContactState.READY]
-    return f"{names} calling; {f'{ready:,} people wait for free lines' if ready else 'everybody was handed over'}."
+    if not ready:
+        return f"{names} calling; everybody was handed over."
+    people = f"{ready:,} {'person waits' if ready == 1 else 'people wait'}"
+    outside = outside_hours(session, campaign, now)
+    return f"{names} calling; {people}{f', {outside}' if outside else ' for free lines'}."
 
 
 def _collect(waves: list[Wave], round_: Round, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.agents import ensure_agent
 from core.audit import Actor, note
+from core.clocks import check_hours_of
 from core.errors import Conflict, Invalid
 from core.launch import lock_campaign, require_draft
 from core.lists import callable_count, list_of, lock_list, new_list
@@ -23,12 +24,16 @@ from core.test_calls import forget_draft
 from core.variables import why_blocked
 
 WHAT = ("name", "agent_id", "context", "note")
-WHEN = ("start_at", "zone", "lines", "retry_by", "retry_attempts", "retry_gap_minutes", "retry_outcomes", "wave_size")
+WHEN = (
+    "start_at", "zone", "lines", "retry_by", "retry_attempts", "retry_gap_minutes", "retry_outcomes", "wave_size", "hours_days",
+    "hours_from", "hours_to", "hours_by",
+)  # fmt: skip
 FIELDS = {"what": WHAT, "when": WHEN}
 LABELS = {
     "name": "Name", "agent_id": "Agent", "context": "Context", "note": "Note", "start_at": "Start", "zone": "Time zone",
     "lines": "Calls at a time", "retry_by": "Who retries", "retry_attempts": "More tries", "retry_gap_minutes": "Gap",
     "retry_outcomes": "Outcomes to retry", "wave_size": "Wave size",
+    "hours_days": "Days of calling", "hours_from": "Calling from", "hours_to": "Calling until", "hours_by": "Whose clock",
 }  # fmt: skip
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\b")
 Problems = dict[str, list[str]]
@@ -199,6 +204,10 @@ def _when_problems(campaign: Campaign, now: datetime) -> list[str]:
         found.append("The start time has passed: choose a later one, or start now.")
     if not 1 <= campaign.lines <= 10:
         found.append("Calls at a time must be between 1 and 10.")
+    try:
+        check_hours_of(campaign)
+    except Invalid as problem:
+        found.append(str(problem))
     return found
 
 

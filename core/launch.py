@@ -1,6 +1,6 @@
 """Launch: in one transaction the draft's callable rows become contacts, and the campaign moves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +9,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
+from core.bars import Bar, barred
+from core.clocks import Clocks, check_hours_of, hours_words
 from core.database import breathe
 from core.errors import AwaitsApproval, Conflict, Invalid, NotFound
 from core.installation import needs_approval
@@ -69,7 +71,7 @@ def start_calling(
     session: Session, campaign: Campaign, contact_list: ContactList, actor: Actor, now: datetime, asked_by: str = ""
 ) -> None:
     """Make the contacts and move the campaign, whose lock the caller holds. `asked_by`: whose launch the actor approves."""
-    campaign.size, campaign.excluded_at_launch = _make_contacts(session, campaign, contact_list)
+    campaign.size, campaign.excluded_at_launch = _make_contacts(session, campaign, contact_list, now)
     if campaign.size == campaign.excluded_at_launch:
         raise Invalid("Nobody on this list can be called.", "list")
     _start(session, campaign, actor, now, asked_by)
@@ -101,6 +103,7 @@ def _check_settings(campaign: Campaign) -> None:
     most = 3 if campaign.retry_by == "provider" else 10
     if not 0 <= campaign.retry_attempts <= most:
         raise Invalid(f"Tries after the first must be between 0 and {most}.", "retry_attempts")
+    check_hours_of(campaign)
 
 
 def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, asked_by: str) -> None:
@@ -119,7 +122,7 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, as
         "state": to, "name": campaign.name, "agent": agent.name if agent else None,
         "people": campaign.size, "excluded": campaign.excluded_at_launch, "lines": campaign.lines, "wave_size": campaign.wave_size,
         "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts,
-        "start_at": campaign.start_at.isoformat() if campaign.start_at else None,
+        "hours": hours_words(campaign), "start_at": campaign.start_at.isoformat() if campaign.start_at else None,
     }  # fmt: skip
     people = campaign.size - campaign.excluded_at_launch
     calls = f"{people:,} {'call' if people == 1 else 'calls'}"
@@ -137,15 +140,30 @@ def waits_for_start(campaign: Campaign) -> str:
     return f"Starts {campaign.start_at.astimezone(ZoneInfo(campaign.zone)):%-d %b %Y, %H:%M} ({campaign.zone})."
 
 
-def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactList) -> tuple[int, int]:
-    """Insert a contact for each row with a number, in the list's order; returns (how many, how many of them excluded)."""
+def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactList, now: datetime) -> tuple[int, int]:
+    """Insert a contact for each row with a number, in the list's order; returns (how many, how many of them excluded).
+
+    Whoever must not be called by now is excluded, whatever the list said when it was judged.
+    """
     made = excluded = 0
+    clocks = Clocks(campaign)
     for rows in rows_with_numbers(session, contact_list):
-        contacts = [_contact(campaign.id, made + place, row, contact_list.mapping) for place, row in enumerate(rows)]
+        bars = _barred_by_now(session, campaign, rows, now)
+        contacts = [
+            _contact(campaign.id, made + place, row, contact_list.mapping, bars.get(row.number))
+            | {"clock": clocks.of(row.number, row.time_zone)}
+            for place, row in enumerate(rows)
+        ]
         session.execute(insert(Contact), contacts)
         made += len(contacts)
         excluded += sum(contact["state"] == ContactState.EXCLUDED for contact in contacts)
+    campaign.clocks = clocks.zones
     return made, excluded
+
+
+def _barred_by_now(session: Session, campaign: Campaign, rows: Sequence[Any], now: datetime) -> Mapping[str, Bar]:
+    numbers = {row.number for row in rows if row.verdict in CALLABLE_VERDICTS}
+    return barred(session, numbers, now, recent_days=campaign.recent_days, campaign_id=campaign.id)
 
 
 def rows_with_numbers(session: Session, contact_list: ContactList) -> Iterator[Sequence[Any]]:
@@ -166,12 +184,14 @@ def rows_with_numbers(session: Session, contact_list: ContactList) -> Iterator[S
         after = rows[-1].row_number
 
 
-def _contact(campaign_id: int, position: int, row: Any, mapping: dict[str, Any]) -> dict[str, Any]:
-    callable_ = row.verdict in CALLABLE_VERDICTS
+def _contact(campaign_id: int, position: int, row: Any, mapping: dict[str, Any], bar: Bar | None) -> dict[str, Any]:
+    judged_callable = row.verdict in CALLABLE_VERDICTS
+    callable_ = judged_callable and bar is None
+    reason = "" if callable_ else bar.reason if bar and judged_callable else row.reason
     return {
         "campaign_id": campaign_id, "position": position, "row_number": row.row_number, "number": row.number,
         "caller_id": row.caller_id, "time_zone": row.time_zone, "context": variables_of(row.cells, mapping),
-        "state": ContactState.READY if callable_ else ContactState.EXCLUDED, "reason": "" if callable_ else row.reason,
+        "state": ContactState.READY if callable_ else ContactState.EXCLUDED, "reason": reason,
         "tries": 0, "attempts": 0,
     }  # fmt: skip
 

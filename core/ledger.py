@@ -14,9 +14,10 @@ from core.installation import DO_NOT_CALL_BY_OUTCOME, value_of
 from core.launch import lock_campaign
 from core.messages import correct_progress, tell_call
 from core.models import Attempt, Campaign, Contact, Target, Wave
+from core.progress import recount
 from core.states import GIVEN_BACK, OVER_CAMPAIGNS, RETRYABLE, SETTLED_AT_ONCE, ContactState, Verdict, WaveState
 from core.suppressions import add_numbers, cut_reason
-from core.waves import finish_if_settled, lock_wave, move_wave, recount, unsettled_left, void_wave
+from core.waves import finish_if_settled, lock_wave, move_wave, unsettled_left, void_wave
 
 MAY_HAVE_BEEN_SENT = (WaveState.PLANNED, WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
 
@@ -266,7 +267,10 @@ def _take_back(session: Session, wave: Wave, other: Wave | None, contact: Contac
     if contact.state == ContactState.CANCELLED:
         campaign.cancelled -= 1
     if contact.state == ContactState.EXCLUDED:
-        wave.excluded -= 1
+        if wave.excluded:
+            wave.excluded -= 1
+        else:
+            campaign.left_out -= 1
     contact.wave_id, contact.tries = wave.id, contact.tries + given_back
     session.flush()
     recount(session, wave.id)

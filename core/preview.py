@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.clocks import hours_of, hours_words
+from core.hours import instant_words, open_time_ends, opens_at, place
 from core.launch import variables_of
 from core.lists import callable_count
 from core.models import Campaign, ContactList, Row
@@ -15,17 +17,23 @@ from core.schedule import expected_length
 from core.states import CALLABLE_VERDICTS, RowVerdict
 
 MASK = "put in at the POST"
+# Clocks of all the world, but for those that differ from these by a part of an hour: at most three quarters.
+WHOLE_HOURS = tuple(f"Etc/GMT{hours:+}" for hours in range(-14, 13))
+NEXT_WHOLE_HOUR = timedelta(minutes=45)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The side of every step. `ends_from` and `ends_to` are None while nobody is to be called."""
+    """The side of every step. `ends_from` and `ends_to` are None while nobody is to be called, and where nobody can know:
+    when people are called by clocks of their own, or inside hours that make it take more than a year.
+    """
 
     people: int
     excluded: int
     plan: WavePlan
     low: timedelta
     high: timedelta
+    hours: str
     ends_from: datetime | None
     ends_to: datetime | None
 
@@ -47,7 +55,46 @@ def summary_of(campaign: Campaign, contact_list: ContactList, now: datetime) -> 
     start = max(campaign.start_at or now, now)
     plan = wave_plan(campaign.wave_size, people)
     excluded = sum(int(count) for count in contact_list.counts.values()) - people
-    return Summary(people, excluded, plan, low, high, start + low if people else None, start + high if people else None)
+    ends = _ends(campaign, start, low, high) if people else (None, None)
+    return Summary(people, excluded, plan, low, high, hours_words(campaign), *ends)
+
+
+def _ends(
+    campaign: Campaign, start: datetime, low: timedelta, high: timedelta
+) -> tuple[datetime | None, datetime | None]:
+    """Between when and when calling is expected to end that begins at `start` and rests outside the hours."""
+    hours = hours_of(campaign)
+    if hours is None:
+        return start + low, start + high
+    if campaign.hours_by == "campaign":
+        zones = [campaign.zone]
+        return open_time_ends(hours, zones, start, low), open_time_ends(hours, zones, start, high)
+    somewhere = [at for zone in WHOLE_HOURS if (at := opens_at(hours, [zone], start))]
+    return (max(start, min(somewhere) - NEXT_WHOLE_HOUR) + low if somewhere else None), None
+
+
+def hours_now(campaign: Campaign, now: datetime) -> str:
+    """What the clock of the campaign's zone says about its hours at this moment."""
+    hours = hours_of(campaign)
+    if hours is None:
+        return "As saved, people are called at any time of day and night."
+    shown = f"Now {now.astimezone(place(campaign.zone)):%H:%M} in {campaign.zone}"
+    opening = opens_at(hours, [campaign.zone], now)
+    if opening == now:
+        return f"{shown}: inside the hours."
+    return f"{shown}: outside the hours; next at {instant_words(opening, campaign.zone, now)}." if opening else ""
+
+
+def start_outside(campaign: Campaign, now: datetime) -> str | None:
+    """What becomes of a start that lies outside the hours by the campaign's clock; None when it does not."""
+    hours, start = hours_of(campaign), max(campaign.start_at or now, now)
+    opening = opens_at(hours, [campaign.zone], start) if hours else start
+    if opening is None or opening == start:
+        return None
+    words = f"At the start it is outside the calling hours in {campaign.zone}"
+    if campaign.hours_by == "campaign":
+        return f"{words}: nobody is called before {instant_words(opening, campaign.zone, now)}."
+    return f"{words}. Whoever's own clock is inside them is called then, everybody else later."
 
 
 def exclusions(contact_list: ContactList) -> list[tuple[RowVerdict, int]]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.models import AuditEntry, Campaign, Contact, Delivery, Wave
-from core.states import ContactState, Verdict
+from core.states import GIVEN_BACK, ContactState, Verdict
 
 OUTCOMES = (
     ContactState.ANSWERED, ContactState.VOICEMAIL, ContactState.NO_ANSWER, ContactState.BUSY, ContactState.DECLINED,
@@ -62,7 +62,8 @@ def progress_of_each(session: Session, campaigns: Sequence[Campaign]) -> dict[in
     """
     told = {one.id: dict.fromkeys(map(str, ContactState), 0) for one in campaigns}
     for one in campaigns:
-        _add(told[one.id], {ContactState.EXCLUDED: one.excluded_at_launch, ContactState.CANCELLED: one.cancelled})
+        excluded = one.excluded_at_launch + one.left_out
+        _add(told[one.id], {ContactState.EXCLUDED: excluded, ContactState.CANCELLED: one.cancelled})
     waves = select(Wave.id, Wave.campaign_id, Wave.counts, Wave.excluded).where(Wave.campaign_id.in_(told))
     open_waves = {}
     for wave in session.execute(waves):
@@ -88,8 +89,19 @@ def wave_counts(session: Session, wave: Wave) -> dict[str, int]:
     """One wave's people by state: kept, or counted while it is open."""
     if wave.counts is not None:
         return wave.counts
+    return count_states(session, wave.id)
+
+
+def recount(session: Session, wave_id: int) -> None:
+    """Correct the kept counts of a wave that is over, after a late fact or after a later wave took some of its people."""
+    counts = count_states(session, wave_id)
+    over = or_(Wave.counts.is_not(None), Wave.state.in_(GIVEN_BACK))
+    session.execute(update(Wave).where(Wave.id == wave_id, over).values(counts=counts))
+
+
+def count_states(session: Session, wave_id: int) -> dict[str, int]:
     rows = session.execute(
-        select(Contact.state, func.count()).where(Contact.wave_id == wave.id).group_by(Contact.state)
+        select(Contact.state, func.count()).where(Contact.wave_id == wave_id).group_by(Contact.state)
     )
     return dict(rows.all())
 

@@ -15,6 +15,7 @@ from core.lists import lock_list, touch
 from core.models import Campaign, ContactList, Row
 from core.row_store import rewrite_rows, row_of, rows_with_number
 from core.states import CALLABLE_VERDICTS
+from core.tables import trimmed
 
 LONGEST_CELL = 32_767
 
@@ -62,7 +63,7 @@ def _whole(stored: Sequence[object], cells: Sequence[object]) -> list[str]:
     """The cells as texts, as many as the row has at least."""
     if len(cells) > MOST_COLUMNS or any(len(str(cell)) > LONGEST_CELL for cell in cells):
         raise Invalid(f"A cell holds at most {LONGEST_CELL:,} characters.")
-    texts = [str(cell or "").replace("\0", "").strip() for cell in cells]
+    texts = [trimmed(str(cell or "").replace("\0", "")) for cell in cells]
     return texts + [""] * (len(stored) - len(texts))
 
 

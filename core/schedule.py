@@ -8,6 +8,8 @@ from core.errors import Invalid
 from core.models import Campaign
 
 TYPICAL_CALL = timedelta(minutes=2)
+# So long may a wave that is cut wait for its claim.
+FRESH = timedelta(seconds=60)
 # Beyond these, some database or some zone has no such day, and a length of time added to it goes nowhere.
 EARLIEST_YEAR, LATEST_YEAR = 2000, 2200
 SHORT_CALL, LONG_CALL = timedelta(seconds=45), timedelta(minutes=3)
@@ -70,6 +72,11 @@ def span(length: timedelta) -> str:
     if hours:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{minutes} min"
+
+
+def wave_length(people: int, lines: int) -> timedelta:
+    """How long a wave of so many people is expected to take."""
+    return ceil(people / max(1, min(people, lines))) * TYPICAL_CALL
 
 
 def calls_an_hour(lines: int) -> int:

@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
+from core.bars import barred
 from core.facts import Sent, Submission
 from core.launch import lock_campaign
 from core.ledger import mark_submitted
 from core.models import Campaign, Contact, Target, Wave
+from core.next_contacts import fits
 from core.provider_state import learn, refuse_key, trouble
 from core.restoring import RESTORED
+from core.schedule import FRESH, wave_length
 from core.states import CampaignState, ContactState, WaveState
 from core.vault import Vault
 from core.waves import detach, lock_wave, move_wave, void_wave
 
-FRESH = timedelta(seconds=60)
 SUBMITTING_LIMIT = timedelta(seconds=120)
 SETTLE_TIME = timedelta(minutes=15)
 
@@ -79,9 +81,15 @@ def _staleness(session: Session, campaign: Campaign, wave: Wave, now: datetime) 
         return "Not sent: it was cut before the backup that this installation was restored from."
     if now - wave.cut_at > FRESH:
         return "Cut anew: it waited too long to be sent as it was."
-    queued = select(func.count()).where(Contact.wave_id == wave.id, Contact.state == ContactState.QUEUED)
-    if session.scalar(queued) != wave.size:
+    queued = (Contact.wave_id == wave.id, Contact.state == ContactState.QUEUED)
+    numbers = session.scalars(select(Contact.number).where(*queued)).all()
+    bars = barred(session, numbers, now, recent_days=campaign.recent_days, campaign_id=campaign.id)
+    if bars or len(numbers) != wave.size:
         return "Cut anew: somebody in it must not be called any more."
+    length = wave_length(wave.size, wave.lines)
+    clocks = session.scalars(select(Contact.clock).where(*queued).distinct())
+    if not all(fits(campaign, clock, length, now) for clock in clocks):
+        return "Cut anew: it would last longer than somebody's calling hours."
     return None
 
 

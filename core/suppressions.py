@@ -19,7 +19,7 @@ from core.lookups import PAGE, Page, page_of
 from core.models import Suppression
 from core.phone import NO_COUNTRY, clean_or_form
 from core.schedule import LATEST_YEAR, end_of_day
-from core.tables import plain_cell
+from core.tables import plain_cell, trimmed
 
 LONGEST_REASON = 255
 # So many numbers are written in one statement, or taken from one form or one request of a program.
@@ -83,7 +83,8 @@ def read_numbers(lines: Iterable[str], country: str) -> tuple[list[str], list[Un
 
 def plain_reason(text: str) -> str:
     """A reason as it is kept: one line, and without the apostrophe that our own CSV puts before what looks like a formula."""
-    return plain_cell(" ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in text).split()))
+    one_line = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in text).split())
+    return plain_cell(trimmed(one_line))
 
 
 def checked_reason(text: str) -> str:

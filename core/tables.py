@@ -14,6 +14,15 @@ _CUTS = re.compile(r"([;\t\r\n])")
 # "+49 151 …" and "-12.5" begin like formulas and are none; they must come back as they were.
 _NUMBER = re.compile(r"[+-]?[\d\s().,/-]+")
 
+# What `str.strip` leaves: characters that nobody sees and that come along when texts are copied.
+_UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
+_EDGES = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
+
+
+def trimmed(text: str) -> str:
+    """A cell without white space and invisible characters around it."""
+    return text.strip() if text.isascii() else _EDGES.sub("", text)
+
 
 def csv_line(cells: Iterable[object], separator: str = ",") -> str:
     """One line with its line end. What a spreadsheet would run as a formula gets an apostrophe before it."""

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, Actor, note
+from core.bars import barred
 from core.database import LONGEST_NAME
 from core.errors import Conflict, Invalid
 from core.launch import launch, lock_campaign, require_draft, variables_of
@@ -56,6 +57,8 @@ def place_test_call(
     cleaned = clean(phone, contact_list.country if contact_list else "US")
     if cleaned.number is None:
         raise Invalid(cleaned.reason, "phone")
+    for bar in barred(session, [cleaned.number], now).values():
+        raise Invalid(bar.reason, "phone")
     test = _campaign(session, draft, actor, now)
     _list_of_one(session, test, cleaned.number, contact_list, row_number, now)
     launch(session, test.id, campaign_version=1, list_version=1, actor=actor, now=now)

@@ -5,14 +5,16 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.messages import hears_of_calls
 from core.models import Campaign, Contact, Reservation, Target, Wave
+from core.next_contacts import next_contacts
+from core.progress import count_states, recount
 from core.requests import TargetRequest, build_request, wave_plan
-from core.states import GIVEN_BACK, ContactState, WaveState, check_wave_move
+from core.states import ContactState, WaveState, check_wave_move
 from core.vault import Vault
 
 # Built once: to build a statement takes longer than to run it, and these run for every report of a call.
@@ -47,9 +49,10 @@ def token_hash(token: str) -> str:
 def cut_wave(session: Session, campaign: Campaign, most: int, lines: int, vault: Vault, now: datetime) -> Wave | None:
     """Take up to `most` contacts that may be called now into a new planned wave; None when there is nobody to take.
 
-    The campaign row is locked by the caller. A number that another open wave holds stays with its contact, ready or due.
+    The campaign row is locked by the caller. A number that another open wave holds stays with its contact, ready or due; whoever
+    must not be called any more is left out for good.
     """
-    contacts = _next_contacts(session, campaign, most, now)
+    contacts = next_contacts(session, campaign, most, lines, now)
     if not contacts:
         return None
     ordinal = (session.scalar(select(func.max(Wave.ordinal)).where(Wave.campaign_id == campaign.id)) or 0) + 1
@@ -69,28 +72,6 @@ def cut_wave(session: Session, campaign: Campaign, most: int, lines: int, vault:
         return None
     _freeze(session, campaign, wave, taken)
     return wave
-
-
-def _next_contacts(session: Session, campaign: Campaign, most: int, now: datetime) -> list[Any]:
-    """Those due again first, then the next of the list; numbers that are reserved already are stepped over."""
-    free = ~select(Reservation.number).where(Reservation.number == Contact.number).exists()
-    mine = select(Contact.id, Contact.number, Contact.caller_id, Contact.context, Contact.wave_id).where(
-        Contact.campaign_id == campaign.id, free
-    )
-    due = _due(session, mine.where(Contact.due_at <= now).order_by(Contact.due_at, Contact.id).limit(most))
-    ready = mine.where(Contact.state == ContactState.READY).order_by(Contact.position).limit(most - len(due))
-    return [*due, *(session.execute(ready).all() if len(due) < most else ())]
-
-
-def _due(session: Session, due: Select[Any]) -> list[Any]:
-    """Their earlier waves are locked before they are taken: a late report there may say in this moment that nobody need try again."""
-    waves = {contact.wave_id for contact in session.execute(due)}
-    if not waves:
-        return []
-    session.execute(
-        select(Wave.id).where(Wave.id.in_(waves)).order_by(Wave.id).with_for_update(of=Wave, key_share=True)
-    )
-    return [contact for contact in session.execute(due) if contact.wave_id in waves]
 
 
 def _reserve(session: Session, wave: Wave, contacts: list[Any]) -> list[Any]:
@@ -168,17 +149,3 @@ def finish_if_settled(session: Session, wave: Wave, now: datetime) -> bool:
     wave.counts = count_states(session, wave.id)
     release(session, wave)
     return True
-
-
-def recount(session: Session, wave_id: int) -> None:
-    """Correct the kept counts of a wave that is over, after a late fact or after a later wave took some of its people."""
-    counts = count_states(session, wave_id)
-    over = or_(Wave.counts.is_not(None), Wave.state.in_(GIVEN_BACK))
-    session.execute(update(Wave).where(Wave.id == wave_id, over).values(counts=counts))
-
-
-def count_states(session: Session, wave_id: int) -> dict[str, int]:
-    rows = session.execute(
-        select(Contact.state, func.count()).where(Contact.wave_id == wave_id).group_by(Contact.state)
-    )
-    return dict(rows.all())

@@ -9,7 +9,6 @@ to clean the rows ({"country", "mapping"}), which is most of the work and takes 
 import csv
 import gc
 import json
-import re
 import resource
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from typing import Any
 
 from core.cleaning import MOST_COLUMNS, MOST_ROWS, Cleaner, plain_json
 from core.columns import column_letter, looks_like_number
-from core.tables import plain_cell
+from core.tables import plain_cell, trimmed
 from jobs.file_formats import Unreadable, open_file
 
 MEMORY_BYTES = 2 * 1024**3
@@ -28,9 +27,6 @@ CPU_SECONDS = 3000
 LONGEST_CELL = 32_767  # as in every spreadsheet
 SAMPLE_ROWS = 200
 BATCH = 2500
-# What `str.strip` leaves: characters that nobody sees and that come along when texts are copied.
-_UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
-_EDGES = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
 Numbered = tuple[int, list[str]]
 
 
@@ -119,12 +115,9 @@ def checked(rows: Iterator[list[str]]) -> Iterator[Numbered]:
             raise Unreadable(
                 f"Row {number:,} has a cell of more than {LONGEST_CELL:,} characters. Is a quotation mark never closed?"
             )
-        yield number, cells if text.isascii() and "'" not in text else [plain(cell) for cell in cells]
-
-
-def plain(cell: str) -> str:
-    """A cell without the invisible characters around it, and without the guard of our own exports."""
-    return plain_cell(_EDGES.sub("", cell))
+        if not text.isascii() or "'" in text:  # most rows are spared this
+            cells = [plain_cell(trimmed(cell)) for cell in cells]
+        yield number, cells
 
 
 def headers(first: list[str], width: int) -> list[str]:

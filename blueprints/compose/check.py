@@ -68,7 +68,7 @@ def _launch(campaign_id: int, form: LaunchForm) -> None:
         )  # fmt: skip
     people = campaign.size - campaign.excluded_at_launch
     words = f"{people:,} {'person' if people == 1 else 'people'}"
-    flash(f"Scheduled: {words}." if campaign.state == "scheduled" else f"Launched: calling {words}.", "success")
+    flash(f"Scheduled: {words}." if campaign.state == "scheduled" else f"Launched: {words} to call.", "success")
     announce(redis_url(), campaign_id)
     ring(redis_url(), TICK, campaign_id)
 
@@ -116,7 +116,7 @@ def _facts(context: dict[str, Any]) -> dict[str, str]:
         "Name": campaign.name, "Agent": campaign.agent.name if campaign.agent else "none", "People": f"{summary.people:,}",
         "Left out": f"{summary.excluded:,}", "Start": campaign.start_at.isoformat() if campaign.start_at else "at once",
         "Calls at a time": str(campaign.lines), "Waves": f"{summary.plan.waves:,}",
-        "More tries": f"{campaign.retry_attempts} by {campaign.retry_by}",
+        "Calling hours": summary.hours, "More tries": f"{campaign.retry_attempts} by {campaign.retry_by}",
         "Context": json.dumps(campaign.context, ensure_ascii=False)[:300],
     }  # fmt: skip
 

@@ -17,6 +17,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
+    TimeField,
 )  # fmt: skip
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
 from wtforms.widgets import HiddenInput
@@ -24,6 +25,7 @@ from wtforms.widgets import HiddenInput
 from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
 from core.columns import LONGEST_VARIABLE
 from core.errors import Invalid
+from core.hours import DAYS
 from core.requests import MOST_TARGETS, REF
 from core.schedule import zone_names
 
@@ -34,6 +36,12 @@ OUTCOME_WORDS = {
     "failed": "Failed",
     "voicemail": "Voicemail",
     "unclear": "Unclear",
+}
+DAY_WORDS = dict(enumerate(DAYS))
+WHOSE_WORDS = {
+    "campaign": "The campaign's time zone, for everybody",
+    "column": "The time zone column of the list; a row without one goes by the campaign's",
+    "number": "Guessed from each number; it is a guess, and where several places are possible all must be inside",
 }
 
 
@@ -96,10 +104,27 @@ def only_for_later(form: Form, field: Field) -> None:
         raise StopValidation("Say when: a date and a time.")
 
 
+def only_within_hours(form: Form, field: Field) -> None:
+    """Nor does whatever stands in the hours matter to a campaign without any."""
+    if form.hours.data == "any":
+        field.errors = []
+        raise StopValidation
+    if field.data is None:
+        field.errors = []
+        raise StopValidation("Say a time, such as 09:00.")
+
+
 class WhenForm(StepForm):
     start = RadioField("Start", choices={"now": "As soon as it is launched", "later": "At a time"}, default="now")
     start_local = DateTimeLocalField("Date and time", [only_for_later], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     zone = SelectField("Time zone", choices=zone_names)
+    hours = RadioField(
+        "When people may be called", choices={"any": "At any time", "within": "Only within these hours"}, default="any"
+    )
+    hours_days = SelectMultipleField("On", choices=DAY_WORDS, coerce=int)
+    hours_from = TimeField("From", [only_within_hours])
+    hours_to = TimeField("Until", [only_within_hours])
+    hours_by = RadioField("Whose clock", choices=WHOSE_WORDS, default="campaign")
     lines = IntegerField(
         "Calls at a time", [InputRequired("Between 1 and 10."), NumberRange(1, 10, "Between 1 and 10.")]
     )

@@ -10,12 +10,13 @@ from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
 
 from blueprints import viewing
-from blueprints.compose.forms import StepForm
+from blueprints.compose.forms import WHOSE_WORDS, StepForm
 from blueprints.database import db, writing
 from blueprints.runtime import now, redis_url
 from blueprints.security import actor
 from core import approvals, drafts, preview, schedule
 from core.errors import AwaitsApproval, Conflict, Invalid
+from core.hours import clock_words, days_words
 from core.lists import list_of
 from core.models import Campaign
 from core.states import CampaignState
@@ -38,6 +39,7 @@ def frame(campaign: Campaign, step: str) -> dict[str, Any]:
         "steps": [_step(campaign, key, label, problems, total) for key, label in STEPS],
         "summary": preview.summary_of(campaign, contact_list, moment), "now": moment, "span": schedule.span,
         "calls_an_hour": schedule.calls_an_hour(campaign.lines), "stored_words": partial(stored_words, campaign),
+        "hours_now": preview.hours_now(campaign, moment), "start_outside": preview.start_outside(campaign, moment),
         "start_twice": campaign.start_at is not None and schedule.shown_twice(campaign.start_at, campaign.zone),
     }  # fmt: skip
 
@@ -59,6 +61,12 @@ def stored_words(campaign: Campaign, change: drafts.Change) -> str:
         return campaign.agent.name if campaign.agent else "none"
     if change.field == "start_at":
         return f"{stored:%Y-%m-%d %H:%M} UTC" if stored else "as soon as it is launched"
+    if change.field == "hours_days":
+        return days_words(stored)
+    if change.field in ("hours_from", "hours_to"):
+        return "at any time" if stored is None else clock_words(stored)
+    if change.field == "hours_by":
+        return WHOSE_WORDS[stored]
     if isinstance(stored, dict):
         return ", ".join(f"{key} = {value}" for key, value in stored.items()) or "empty"
     if isinstance(stored, list):

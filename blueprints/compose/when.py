@@ -1,22 +1,27 @@
-"""Step 3, When and how: start, calls at a time, who calls again, wave size."""
+"""Step 3, When and how: start, calling hours, calls at a time, who calls again, wave size."""
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from blueprints.compose import bp
-from blueprints.compose.forms import OUTCOME_WORDS, WhenForm
+from blueprints.compose.forms import DAY_WORDS, OUTCOME_WORDS, WhenForm
 from blueprints.compose.frame import already_launched, frame, save
 from blueprints.database import db
 from blueprints.runtime import now
 from blueprints.security import needs
 from core import drafts
+from core.clocks import hours_of
 from core.errors import Conflict, Invalid
+from core.hours import DAY, check_hours
 from core.models import Campaign
 from core.schedule import start_of, zone_info
 from core.states import RETRYABLE
+
+# What stands in the fields until somebody chooses hours.
+OFFERED_FROM, OFFERED_TO = 9 * 60, 20 * 60
 
 
 @bp.route("/<int:campaign_id>/compose/when", methods=["GET", "POST"])
@@ -34,11 +39,29 @@ def when(campaign_id: int) -> ResponseReturnValue:
 
 def _values(form: WhenForm) -> dict[str, Any]:
     outcomes = [str(outcome) for outcome in RETRYABLE if outcome in form.retry_outcomes.data]
-    return {
+    return _hours(form) | {
         "start_at": _start_at(form), "zone": form.zone.data, "lines": form.lines.data, "retry_by": form.retry_by.data,
         "retry_attempts": form.retry_attempts.data, "retry_gap_minutes": form.retry_gap_minutes.data or 120,
         "retry_outcomes": outcomes, "wave_size": form.wave_size.data,
     }  # fmt: skip
+
+
+def _hours(form: WhenForm) -> dict[str, Any]:
+    """Midnight as the end is the end of the day. Without hours, the days and the clock stay as they were."""
+    if form.hours.data == "any":
+        return {"hours_from": None, "hours_to": None}
+    days, start, end = sorted(form.hours_days.data), _minute(form.hours_from.data), _minute(form.hours_to.data) or DAY
+    retries = form.retry_by.data == "provider" and form.retry_attempts.data > 0
+    check_hours(days, start, end, provider_retries=retries)
+    return {"hours_days": days, "hours_from": start, "hours_to": end, "hours_by": form.hours_by.data}
+
+
+def _minute(shown: time) -> int:
+    return shown.hour * 60 + shown.minute
+
+
+def _shown(minute: int) -> time:
+    return time(minute // 60 % 24, minute % 60)
 
 
 def _start_at(form: WhenForm) -> datetime | None:
@@ -53,13 +76,18 @@ def _start_at(form: WhenForm) -> datetime | None:
 def _form_of(campaign: Campaign) -> WhenForm:
     local = campaign.start_at and campaign.start_at.astimezone(zone_info(campaign.zone)).replace(tzinfo=None)
     values = {name: getattr(campaign, name) for name in drafts.WHEN if name != "start_at"}
-    start = "later" if campaign.start_at else "now"
-    return WhenForm(data={**values, "start": start, "start_local": local, "seen": drafts.fingerprint(campaign, "when")})
+    values |= {
+        "start": "later" if campaign.start_at else "now", "start_local": local, "hours": "within" if hours_of(campaign) else "any",
+        "hours_from": _shown(OFFERED_FROM if campaign.hours_from is None else campaign.hours_from),
+        "hours_to": _shown(OFFERED_TO if campaign.hours_to is None else campaign.hours_to),
+    }  # fmt: skip
+    return WhenForm(data={**values, "seen": drafts.fingerprint(campaign, "when")})
 
 
 def _show(campaign: Campaign, form: WhenForm, changes: list[drafts.Change]) -> str:
     if changes:
         form.seen.data = drafts.fingerprint(campaign, "when")
     return render_template(
-        "compose/when.html", form=form, changes=changes, outcome_words=OUTCOME_WORDS, **frame(campaign, "when")
-    )
+        "compose/when.html", form=form, changes=changes, outcome_words=OUTCOME_WORDS, day_words=DAY_WORDS,
+        **frame(campaign, "when"),
+    )  # fmt: skip

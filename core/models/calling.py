@@ -32,6 +32,15 @@ class Contact(Base):
             sqlite_where=text("state = 'ready'"),
             postgresql_where=text("state = 'ready'"),
         ),
+        # who is due again by one clock
+        Index(
+            "ix_contact_clock_due",
+            "campaign_id",
+            "clock",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

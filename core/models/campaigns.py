@@ -16,7 +16,8 @@ class Campaign(Base):
 
     `start_at` None means "as soon as it is launched". `lines` is calls at a time (1–10). `wave_size` None means the default rule.
     `retry_by` is us or provider; `retry_attempts` counts calls after the first; `retry_gap_minutes` and `retry_outcomes` are for us.
-    `size`, `excluded_at_launch` and `cancelled` are the counts that do not live in waves. `why` is the sentence on the page.
+    `size`, `excluded_at_launch`, `left_out` (whoever was found barred as a wave was cut) and `cancelled` are the counts that do not
+    live in waves. `why` is the sentence on the page.
     `hold` stops dispatch until a person releases it ("refused", "restored"); `alarm` names people who may have been called twice.
     `is_test` marks a test call: a campaign of one person that stands in no list and no sum; `test_of_id` is the draft it is of.
     `recent_days` leaves out whoever another campaign reached or tried in that many days (0: nobody). Calling hours: on `hours_days`
@@ -70,6 +71,7 @@ class Campaign(Base):
 
     size: Mapped[int] = mapped_column(default=0)
     excluded_at_launch: Mapped[int] = mapped_column(default=0)
+    left_out: Mapped[int] = mapped_column(default=0)
     cancelled: Mapped[int] = mapped_column(default=0)
 
     is_test: Mapped[bool] = mapped_column(default=False)

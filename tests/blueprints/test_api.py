@@ -18,7 +18,8 @@ from core.creates import CreateRequest
 from core.database import writing
 from core.models import AuditEntry, Campaign, Contact
 from core.states import ContactState
-from tests.factories import make_campaign, make_token
+from tests.core.cast import suppress
+from tests.factories import NOW, make_campaign, make_token
 
 AGENT = "6f0d3b1e-1111-4222-8333-944455556666"
 TOKEN = "token-of-a-program"
@@ -76,6 +77,21 @@ def test_the_documented_request_makes_a_campaign_in_which_nobody_stands_twice(pr
     assert (len(numbers), set(numbers.values())) == (size, {1})
     with Redis.from_url(settings.redis_url) as redis:
         assert redis.llen("rq:queue:tick") == 1
+
+
+def test_a_target_on_the_do_not_call_list_is_excluded_with_the_reason(program, session):
+    suppress(session, NOW, "+14155550001")
+    campaign_id = program.create(request_of(2)).json["campaign_id"]
+    contacts = program.look(campaign_id).json["contacts"]
+    assert {state: count for state, count in contacts.items() if count} == {"ready": 1, "excluded": 1}
+    assert "do-not-call list" in session.scalars(select(Contact.reason).where(Contact.state == "excluded")).one()
+
+
+def test_a_request_whose_targets_are_all_on_it_makes_no_campaign(program, session):
+    suppress(session, NOW, "+14155550000")
+    answer = program.create(request_of(1))
+    assert (answer.status_code, answer.json["detail"][0]["msg"]) == (422, "Nobody on this list can be called.")
+    assert session.scalar(select(func.count()).select_from(Campaign)) == 0
 
 
 def test_only_what_is_required_is_enough(program):

@@ -117,10 +117,10 @@ def test_an_edit_from_an_old_tab_is_refused_and_keeps_what_was_typed(composer, s
     old = {
         "what": what, "when": when, "who": {"pasted": "+14155552671", "country": "US"},
         "who/mapping": ROLES | {"number": "0", "names-0": "", "names-1": "typed"},
-        "who/reading": {"country": "DE", "header": "1"},
+        "who/reading": {"header": "0"}, "who/rules": {"country": "DE", "keep": "last", "recent_days": "7"},
     }  # fmt: skip
     typed = {"what": 'value="Mine"', "when": 'value="7"', "who": "+14155552671</textarea>", "who/mapping": 'value="typed"',
-             "who/reading": '<option selected value="DE"'}  # fmt: skip
+             "who/reading": '<option selected value="0"', "who/rules": '<option selected value="DE"'}  # fmt: skip
     for step, form in old.items():
         answer = composer.post(path(draft, step), data=form)
         assert answer.status_code == 409

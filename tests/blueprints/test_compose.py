@@ -251,7 +251,7 @@ def test_the_notice_after_a_launch_counts_those_who_are_called(launcher, draft, 
     launcher.post(path(draft, "who"), data={"pasted": "4155552671\n+14155552671\n4155552672\n", "country": "US"})
     run_import(draft)
     launcher.post(path(draft, "launch"), data=launch_form(launcher, draft))
-    assert "Launched: calling 2 people." in launcher.get(f"/campaigns/{draft.id}").text
+    assert "Launched: 2 people to call." in launcher.get(f"/campaigns/{draft.id}").text
 
 
 def test_a_launch_of_something_else_than_was_shown_shows_what_changed(launcher, session, draft):

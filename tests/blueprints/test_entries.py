@@ -43,7 +43,7 @@ BEARER = {"Authorization": "Bearer token-of-a-program"}
 GRACE = Actor("Grace")
 SEEN = seen_of(Row(cells=["+14155550000"]))
 # Nothing of this that the acts below send has a place in an entry: passwords, tokens, secrets, numbers.
-SECRETS = (PASSWORD, NEW_PASSWORD, "token-of-a-program", "s3cret", "/links/", "+1415", "+1 415", "5552671")
+SECRETS = (PASSWORD, NEW_PASSWORD, "token-of-a-program", "s3cret", "/links/", "+1415", "+1 415", "5552671", "5552699")
 
 
 @dataclass
@@ -187,7 +187,7 @@ ENTRIES = {
     "kept_lists.remove": ("list.forget", lambda d: (f"/lists/{d.kept()}/remove", {})),
     "compose.mapping": ("draft.mapping", lambda d: d.on_draft("who/mapping", ROLES | {"number": "0", "names-0": "a"})),
     "compose.new": ("campaign.create", lambda d: ("/campaigns/new", {"name": "Spring", "agent": ""})),
-    "compose.place_test_call": ("campaign.test_call", lambda d: d.on_draft("test-call", {"phone": "+1 415 555 2671", "row": "2"})),
+    "compose.place_test_call": ("campaign.test_call", lambda d: d.on_draft("test-call", {"phone": "+1 415 555 2699", "row": "2"})),
     "compose.reading": ("draft.reading", lambda d: d.on_draft("who/reading", {"header": "0"})),
     "compose.what": ("draft.change", lambda d: d.on_draft("what", {"name": "Another name", "agent": ""})),
     "compose.when": ("draft.change", lambda d: d.on_draft("when", WHEN | {"lines": "9"})),

@@ -11,7 +11,7 @@ from core.dispatch import Round, advance
 from core.facts import AttemptStatus, CallFact, CampaignFact, Sent, Submission
 from core.launch import launch
 from core.ledger import Applied, apply_call
-from core.models import Campaign, Contact, ContactList, Reservation, Row, Wave
+from core.models import Campaign, Contact, ContactList, Reservation, Row, Suppression, Wave
 from core.progress import progress
 from core.submission import Claim, claim, record
 from core.waves import lock_wave
@@ -28,6 +28,11 @@ def number(place: int) -> str:
 
 def launched(session: Session, now: datetime, people: int = 3, first: int = 0, **settings: object) -> Campaign:
     """A running campaign with `people` contacts, numbered from `first`."""
+    return launched_with(session, now, [{"number": number(first + place)} for place in range(people)], **settings)
+
+
+def launched_with(session: Session, now: datetime, rows: list[dict[str, str]], **settings: object) -> Campaign:
+    """A running campaign with a contact for each of these rows, in their order."""
     with writing(session):
         agent = make_agent(session)
         campaign = Campaign(name="Spring", agent_id=agent.id, state_since=now, created_at=now, **settings)
@@ -37,12 +42,31 @@ def launched(session: Session, now: datetime, people: int = 3, first: int = 0, *
         session.add(contact_list)
         session.flush()
         session.add_all(
-            Row(list_id=contact_list.id, row_number=place + 2, cells=[], verdict="ready", number=number(first + place))
-            for place in range(people)
+            Row(list_id=contact_list.id, row_number=place, cells=[], verdict="ready", **row)
+            for place, row in enumerate(rows, 2)
         )
         session.flush()
         launch(session, campaign.id, campaign_version=1, list_version=1, actor=LAUNCHER, now=now)
     return campaign
+
+
+def suppress(session: Session, at: datetime, *numbers: str, until: datetime | None = None) -> None:
+    """These numbers asked not to be called."""
+    with writing(session):
+        session.add_all(Suppression(number=one, reason="Asked us", created_at=at, expires_at=until) for one in numbers)
+
+
+def set_hours(session: Session, campaign: Campaign, **hours: object) -> None:
+    """Other calling hours for a campaign that runs already."""
+    with writing(session):
+        mine = session.get_one(Campaign, campaign.id)
+        for name, value in hours.items():
+            setattr(mine, f"hours_{name}", value)
+
+
+def why(session: Session, campaign: Campaign) -> str:
+    session.rollback()
+    return session.get_one(Campaign, campaign.id, populate_existing=True).why
 
 
 def tick(session: Session, campaign: Campaign, now: datetime) -> Round:

@@ -256,7 +256,9 @@ CAMPAIGN_EDITS = {
     "start_at": st.datetimes(NOW.replace(tzinfo=None) + timedelta(days=1), timezones=st.just(NOW.tzinfo)),
     "lines": st.integers(1, 10), "wave_size": st.integers(1, 1000), "retry_by": st.just("provider"),
     "retry_attempts": st.integers(1, 10), "retry_gap_minutes": st.integers(1, 10080), "retry_outcomes": st.just(["failed"]),
-    "version": st.just(2), "agent_id": st.none(),
+    "version": st.just(2), "agent_id": st.none(), "recent_days": st.integers(1, 90),
+    "hours_days": st.just([5, 6]), "hours_from": st.integers(0, 1439), "hours_to": st.integers(1, 1440),
+    "hours_by": st.sampled_from(["column", "number"]),
 }  # fmt: skip
 ROW_EDITS = {
     "number": st.from_regex(r"\+1415556[0-9]{4}", fullmatch=True), "caller_id": st.just("+14155550100"), "time_zone": texts,

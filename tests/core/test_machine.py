@@ -12,22 +12,35 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from core.asking import question, record_calls, record_campaign, record_evidence, schedule_next
+from core.clocks import hours_of, zones_of
 from core.database import Base, prepare_engine, writing
 from core.decisions import it_was_sent, leave_out, send_again, try_again
 from core.dispatch import live_campaigns
+from core.errors import Invalid
 from core.facts import AttemptStatus, CallFact, CampaignFact, FieldError, Sent
+from core.hours import open_until
 from core.inbox import Envelope, Letter, address_of, receive
-from core.models import Attempt, Campaign, Contact, ProviderState, Reservation, Target, Wave
+from core.models import Attempt, Campaign, Contact, ProviderState, Reservation, Suppression, Target, Wave
 from core.provider_state import clear
+from core.schedule import wave_length
 from core.states import ENDED_CAMPAIGNS, OPEN_WAVES, CampaignState, ContactState, WaveState
 from core.submission import give_back
-from tests.core.cast import LAUNCHER, answer, check_boxes, claimed, launched, tick
+from tests.core.cast import LAUNCHER, answer, check_boxes, claimed, launched, number, set_hours, suppress, tick
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LONGEST_PAUSE = timedelta(seconds=5)  # jobs/submit.py: an older claim does not POST
 MOST_CAMPAIGNS = 3
 TRUE_ANSWERS = (Sent.REFUSED, Sent.NOT_SENT, Sent.THROTTLED, Sent.KEY_REFUSED)
 PLACES = st.integers(0, 7)
+# Monday noon, and what a person may set: nearly always, an hour on some days, and nothing.
+HOURS = st.sampled_from(
+    [
+        {"days": list(range(7)), "from": 0, "to": 1440, "by": "campaign"},
+        {"days": [0, 2, 4], "from": 11 * 60, "to": 12 * 60 + 20, "by": "campaign"},
+        {"days": list(range(7)), "from": 9 * 60, "to": 17 * 60, "by": "number"},
+        {"from": None, "to": None},
+    ]
+)
 
 
 @dataclass
@@ -65,15 +78,20 @@ class Dispatch(RuleBasedStateMachine):
     @precondition(lambda self: len(self.campaigns) < MOST_CAMPAIGNS)
     @rule(
         people=st.integers(1, 5), first=st.integers(0, 3), lines=st.integers(1, 3), wave_size=st.sampled_from([None, 1, 2]),
-        retry_by=st.sampled_from(["us", "provider"]), retries=st.integers(0, 2),
+        retry_by=st.sampled_from(["us", "provider"]), retries=st.integers(0, 2), recent_days=st.sampled_from([0, 0, 1]),
+        hours=HOURS,
     )  # fmt: skip
-    def launch(self, people, first, lines, wave_size, retry_by, retries):
-        self.campaigns.append(
-            launched(
+    def launch(self, people, first, lines, wave_size, retry_by, retries, recent_days, hours):
+        chosen = {} if retry_by == "provider" and retries else {f"hours_{name}": value for name, value in hours.items()}
+        try:
+            launched_now = launched(
                 self.session, self.now, people, first, lines=lines, wave_size=wave_size, retry_by=retry_by,
                 retry_attempts=retries, retry_gap_minutes=5, retry_outcomes=["no_answer", "busy", "failed"],
-            )
-        )  # fmt: skip
+                recent_days=recent_days, **chosen,
+            )  # fmt: skip
+        except Invalid:
+            return  # everybody on it is barred
+        self.campaigns.append(launched_now)
 
     @rule()
     def tick(self):
@@ -95,7 +113,22 @@ class Dispatch(RuleBasedStateMachine):
                 .where(Target.wave_id == wave_id, Attempt.status == AttemptStatus.ANSWERED)
             )
             assert self.session.scalar(reached) is None, "whoever answered is not called again"
+            self.nobody_in_it_is_barred(held)
             self.claims.append(held)
+
+    def nobody_in_it_is_barred(self, held):
+        """At the moment of the claim: on no do-not-call list, and inside the hours for as long as the wave takes."""
+        numbers = {target["to_number"] for target in held.request["targets"]}
+        barred = set(self.session.scalars(select(Suppression.number)))
+        assert not numbers & barred, "nobody on the do-not-call list is handed over"
+        campaign = self.session.get_one(Campaign, held.campaign_id, populate_existing=True)
+        wave = self.session.get_one(Wave, held.wave_id, populate_existing=True)
+        if hours := hours_of(campaign):
+            ends = self.now + wave_length(wave.size, wave.lines)
+            for clock in self.session.scalars(select(Contact.clock).where(Contact.wave_id == wave.id)):
+                until = open_until(hours, zones_of(campaign, clock), self.now)
+                assert until is not None, "nobody is called outside the hours"
+                assert until >= ends, "nor is a wave still calling when they end"
 
     @rule(says=st.sampled_from([Sent.ACCEPTED, Sent.ACCEPTED, Sent.UNKNOWN, Sent.REFUSED]), takes=st.booleans())
     def submit(self, says, takes):
@@ -113,8 +146,8 @@ class Dispatch(RuleBasedStateMachine):
     def nobody_is_reached(self, status, minutes):
         """The newest wave ends like this, and a while later it is another one's turn."""
         newest = list(self.taken.values())[-1]
-        for number in newest.numbers:
-            self.tell(newest, CallFact(status, f"w{newest.wave_id}-{number}", number, told_at=self.now))
+        for called in newest.numbers:
+            self.tell(newest, CallFact(status, f"w{newest.wave_id}-{called}", called, told_at=self.now))
         self.now += timedelta(minutes=minutes)
         self.tick()
 
@@ -156,7 +189,19 @@ class Dispatch(RuleBasedStateMachine):
         errors = (FieldError(("body", "targets", 0), "no"),) if says == Sent.REFUSED and named else ()
         answer(self.session, held, says, self.now, errors=errors)
 
-    @rule(seconds=st.sampled_from([1, 4, 31, 61, 121, 301, 961, 7200]))
+    @rule(place=PLACES)
+    def somebody_asks_not_to_be_called(self, place):
+        if self.session.scalar(select(Suppression.id).where(Suppression.number == number(place))) is None:
+            suppress(self.session, self.now, number(place))
+
+    @precondition(lambda self: self.campaigns)
+    @rule(place=PLACES, hours=HOURS)
+    def other_hours(self, place, hours):
+        campaign = self.campaigns[place % len(self.campaigns)]
+        if campaign.retry_by == "us" or not campaign.retry_attempts:
+            set_hours(self.session, campaign, **hours)
+
+    @rule(seconds=st.sampled_from([1, 4, 31, 61, 121, 301, 961, 7200, 43200]))
     def time_passes(self, seconds):
         self.now += timedelta(seconds=seconds)
 
@@ -280,6 +325,7 @@ class Dispatch(RuleBasedStateMachine):
             for campaign in self.campaigns:
                 with writing(self.session):
                     mine = self.session.get_one(Campaign, campaign.id, populate_existing=True)
+                    mine.hours_from = mine.hours_to = None
                     if mine.state == CampaignState.PAUSED:
                         mine.state = CampaignState.RUNNING
                 for wave_id in tick(self.session, campaign, self.now).submit:
@@ -292,7 +338,8 @@ class Dispatch(RuleBasedStateMachine):
             self.now += timedelta(minutes=40)
         self.session.rollback()
         assert set(self.session.scalars(select(Campaign.state))) <= set(ENDED_CAMPAIGNS)
-        assert self.session.scalars(select(Contact.id).where(Contact.settled_at.is_(None))).all() == []
+        open_ones = select(Contact.id).where(Contact.settled_at.is_(None), Contact.state != ContactState.EXCLUDED)
+        assert self.session.scalars(open_ones).all() == []
         assert self.session.scalars(select(Contact.id).where(Contact.due_at.is_not(None))).all() == []
         assert self.session.scalars(select(Reservation.number)).all() == []
         self.the_boxes_are_the_rows()
@@ -306,11 +353,11 @@ class Dispatch(RuleBasedStateMachine):
             for fact in taken.said
             if fact.status == AttemptStatus.ANSWERED
         }
-        for wave_id, number in answered:
+        for wave_id, called in answered:
             state = self.session.scalar(
                 select(Contact.state)
                 .join(Target, Target.contact_id == Contact.id)
-                .where(Target.wave_id == wave_id, Target.number == number)
+                .where(Target.wave_id == wave_id, Target.number == called)
             )
             assert state == ContactState.ANSWERED
 
