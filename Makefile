@@ -14,7 +14,7 @@ PINS := --quiet --system-certs --universal --python-version 3.11 --generate-hash
 # Side by side, a file at a time, each process with servers of its own: one more than the two cores of a small machine, as many tests wait.
 ALL_TESTS := --numprocesses 3 --dist loadfile
 
-.PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive clean
+.PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive bench-import clean
 
 help: ## show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -59,6 +59,9 @@ screenshot: $(VENV)/ready-to-test ## make the README's screenshot anew
 
 bench-receive: $(VENV)/ready-to-test ## measure received webhooks a second
 	@$(BIN)/python -m bench.receive
+
+bench-import: $(VENV)/ready-to-test ## measure rows of a list a second
+	@$(BIN)/python -m bench.imports $(ARGS)
 
 clean: ## remove the virtual environment and caches; the data in ./var stays
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results

@@ -26,7 +26,7 @@ MEMORY_BYTES = 2 * 1024**3
 CPU_SECONDS = 3000
 LONGEST_CELL = 32_767  # as in every spreadsheet
 SAMPLE_ROWS = 200
-BATCH = 2500
+BATCH = 5000
 Numbered = tuple[int, list[str]]
 
 

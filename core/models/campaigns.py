@@ -174,7 +174,8 @@ class Row(Base):
         {"sqlite_with_rowid": False},
     )
 
-    list_id: Mapped[int] = mapped_column(ForeignKey("contact_list.id"), primary_key=True)
+    # No foreign key: to check it costs as much as the rest of an import. Rows come in, and go, under the lock of their list.
+    list_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     row_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     cells: Mapped[list[Any]]
     verdict: Mapped[str] = mapped_column(String(16))

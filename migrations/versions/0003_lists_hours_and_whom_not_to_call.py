@@ -96,6 +96,7 @@ def upgrade() -> None:
 def _rows_by_list_and_number() -> None:
     """A row's key is its list and its number there; on SQLite the table is the tree of that key, so it is written anew."""
     if op.get_bind().dialect.name != "sqlite":
+        op.drop_constraint("fk_row_list_id", "row", type_="foreignkey")
         op.drop_constraint("uq_row_list_id_row_number", "row", type_="unique")
         op.drop_constraint("pk_row", "row", type_="primary")
         op.drop_column("row", "id")
@@ -113,7 +114,6 @@ def _rows_by_list_and_number() -> None:
         sa.Column("number", sa.String(length=20), nullable=True),
         sa.Column("caller_id", sa.String(length=20), nullable=True),
         sa.Column("time_zone", sa.String(length=64), nullable=True),
-        sa.ForeignKeyConstraint(["list_id"], ["contact_list.id"], name=op.f("fk_row_list_id")),
         sa.PrimaryKeyConstraint("list_id", "row_number", name=op.f("pk_row")),
         sqlite_with_rowid=False,
     )
