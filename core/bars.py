@@ -34,7 +34,7 @@ def barred(
     `recent_days`: also whoever a campaign other than `campaign_id` reached or tried in that many days.
     """
     bars: dict[str, Bar] = {}
-    for some in batches(numbers):
+    for some in batches(numbers, ASKED_AT_ONCE):
         if recent_days:
             bars |= _called_recently(session, some, now, recent_days, campaign_id)
         bars |= _suppressed(session, some, now)  # the stronger reason is the one that is told
@@ -92,7 +92,7 @@ def among(session: Session, column: Any, texts: Collection[str]) -> ColumnElemen
     return cast(ColumnElement[bool], column == any_(literal(list(texts), ARRAY(String))))
 
 
-def batches(things: Collection[T]) -> Iterator[list[T]]:
+def batches(things: Collection[T], size: int) -> Iterator[list[T]]:
     rest = iter(things)
-    while batch := list(islice(rest, ASKED_AT_ONCE)):
+    while batch := list(islice(rest, size)):
         yield batch

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
-from core.bars import ASKED_AT_ONCE, Bar, barred
+from core.bars import Bar, barred
 from core.clocks import hours_of, zones_of
 from core.hours import Hours, open_until
 from core.leaving_out import leave_out
@@ -26,6 +26,7 @@ from core.waiting import IS_READY, waiting
 
 # In one transaction; the next tick goes on where this one ended.
 MOST_LOOKED_AT = 5000
+ASKED_AT_ONCE = 1000
 NEVER_OPEN = "Its number may be in places where it is never inside the calling hours at the same time."
 
 

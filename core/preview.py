@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.clocks import hours_of, hours_words
 from core.hours import instant_words, open_time_ends, opens_at, place
 from core.launch import variables_of
 from core.lists import callable_count
-from core.models import Campaign, ContactList, Row
+from core.models import Campaign, ContactList, Row, Suppression
 from core.requests import TargetRequest, WavePlan, build_request, wave_plan
 from core.schedule import expected_length
 from core.states import CALLABLE_VERDICTS, RowVerdict
@@ -101,6 +101,14 @@ def exclusions(contact_list: ContactList) -> list[tuple[RowVerdict, int]]:
     """Who will not be called, by verdict; only those that there are."""
     barred = [verdict for verdict in RowVerdict if verdict not in CALLABLE_VERDICTS]
     return [(verdict, count) for verdict in barred if (count := int(contact_list.counts.get(verdict, 0)))]
+
+
+def barred_since(session: Session, contact_list: ContactList) -> int:
+    """How many numbers came onto the do-not-call list since this list was judged; whoever of them is on it is not called."""
+    if contact_list.judged_at is None:
+        return 0
+    newer = select(func.count()).select_from(Suppression).where(Suppression.created_at > contact_list.judged_at)
+    return session.scalar(newer) or 0
 
 
 def samples(session: Session, campaign: Campaign, contact_list: ContactList, count: int = 3) -> list[Sample]:

@@ -155,7 +155,7 @@ def put(session: Session, entries: Sequence[Entry], source: str, actor: Actor, n
     rows = [_row(strongest[number], source, actor, now) for number in sorted(strongest)]
     statement = _upsert(session, now)
     added = changed = 0
-    for some in batches(rows):
+    for some in batches(rows, MOST_AT_ONCE):
         written = session.execute(statement, some).all()
         fresh = sum(created_at == now for _, created_at in written)
         added, changed = added + fresh, changed + len(written) - fresh

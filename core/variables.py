@@ -49,7 +49,9 @@ def _words(gap: Gap) -> str:
     if not gap.column:
         return f"The agent needs “{gap.name}”, and no column and no context gives it."
     people = "1 person has" if gap.people == 1 else f"{gap.people:,} people have"
-    return f"The agent needs “{gap.name}”, and {people} nothing there. Correct the rows, or leave the agent's setting at “warn”."
+    return (
+        f"The agent needs “{gap.name}”, and {people} nothing there. Correct the rows, or let the agent only warn of it."
+    )
 
 
 def without_variables(agent: Agent, shared: Mapping[str, Any], contexts: Iterable[Mapping[str, Any]]) -> str | None:

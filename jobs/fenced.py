@@ -57,7 +57,7 @@ def read_file(stored_as: str | None, asked: Mapping[str, Any]) -> Iterator[Reade
 
     Unreadable, here or between two batches. The child ends with this block, or when its time is over.
     """
-    path = settings().data_dir / "uploads" / Path(stored_as or "missing").name
+    path = place_of(stored_as)
     if not path.is_file():
         raise Unreadable(GONE)
     command = [sys.executable, "-m", "jobs.reading", str(path), json.dumps(dict(asked))]
@@ -75,6 +75,10 @@ def read_file(stored_as: str | None, asked: Mapping[str, Any]) -> Iterator[Reade
         finally:
             timer.cancel()
             child.kill()
+
+
+def place_of(stored_as: str | None) -> Path:
+    return settings().data_dir / "uploads" / Path(stored_as or "missing").name
 
 
 def _next(child: "subprocess.Popen[bytes]") -> dict[str, Any]:

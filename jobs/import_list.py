@@ -13,7 +13,7 @@ from core.list_edits import note_import
 from core.lists import claim_import
 from core.models import ContactList
 from jobs.fenced import Unreadable
-from jobs.list_tasks import TASKS, ClaimLost, Work, open_work
+from jobs.list_tasks import TASKS, ClaimLost, Work, end_correction, open_work
 from jobs.runtime import now, session_scope
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def fail(work: Work, problem: str) -> None:
         work = open_work(work.session, work.list_id, work.claim)
         work.task = "judge"
         with suppress(ClaimLost):
-            work.tell(task="judge", correction=None)
+            end_correction(work)
             run(work, problem)
     else:
         finish(work, state="failed", problem=problem)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,10 +20,10 @@ from core.suppression_imports import (
     still_claimed,
     store_rows,
 )
-from jobs.fenced import Reader, Unreadable, read_file
+from jobs.fenced import Reader, Unreadable, place_of, read_file
 from jobs.import_list import BROKEN
 from jobs.list_tasks import ClaimLost
-from jobs.runtime import now, session_scope, settings
+from jobs.runtime import now, session_scope
 
 log = logging.getLogger(__name__)
 
@@ -81,12 +80,8 @@ def behind(done: int, reader: Reader) -> Iterator[Rows]:
 def finish(session: Session, import_id: int, claim: str, **values: Any) -> None:
     """Whatever came of it: the file with its numbers is not kept any longer."""
     with writing(session):
-        path = stored_file(session.get_one(SuppressionImport, import_id, populate_existing=True))
+        path = place_of(session.get_one(SuppressionImport, import_id, populate_existing=True).stored_as)
         if not still_claimed(session, import_id, claim, now(), import_claim=None, stored_as=None, **values):
             return  # cancelled, or taken over, in this moment
         note_end(session, import_id, now())
     path.unlink(missing_ok=True)
-
-
-def stored_file(asked: SuppressionImport) -> Path:
-    return settings().data_dir / "uploads" / Path(asked.stored_as or "missing").name

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.bars import barred
+from core.bars import barred, batches
 from core.cleaning import Cleaner, filled_cells
 from core.columns import guess_mapping
 from core.database import writing
@@ -17,7 +17,7 @@ from core.models import Campaign, ContactList, Row
 from core.row_store import all_rows, drop_rows, rewrite_rows, rows_named, store_rows
 from core.tables import ROW_COLUMN
 from core.unreached import unreached_rows
-from jobs.fenced import Unreadable, read_file
+from jobs.fenced import Unreadable, place_of, read_file
 from jobs.runtime import now
 
 NO_NUMBERS = "No column looks like phone numbers. Choose the column yourself, or another file."
@@ -68,7 +68,7 @@ class Work:
     def mark_replaced(self) -> None:
         """Rows that a later one took the place of are duplicates now; where the first one counts there are none."""
         replaced, self.judge.replaced = self.judge.replaced, {}
-        for batch in _batches(sorted(replaced), 500):
+        for batch in batches(sorted(replaced), 500):
             rows = rows_named(self.session, self.list_id, batch)
             for row in rows:
                 self.judge.forget(row.verdict, filled_cells(row.cells))
@@ -179,7 +179,7 @@ def correct_rows(work: Work) -> dict[str, Any]:
                 work.own()
                 here = [
                     row
-                    for batch in _batches(sorted(cells), 500)
+                    for batch in batches(sorted(cells), 500)
                     for row in rows_named(work.session, work.list_id, batch)
                 ]
                 changed = list(_corrected(here, cells, columns))
@@ -187,8 +187,15 @@ def correct_rows(work: Work) -> dict[str, Any]:
             known, edited = known + len(here), edited + len(changed)
     if not known:
         raise Unreadable(NOTHING_KNOWN)
-    work.tell(task="judge", correction=None, edited=contact_list.edited + edited)
+    end_correction(work, edited=contact_list.edited + edited)
     return judge_stored(work)
+
+
+def end_correction(work: Work, **values: Any) -> None:
+    """The corrected file has done its part, or cannot: it is not kept, and the rows that are there are judged."""
+    correction = _list(work).correction
+    work.tell(task="judge", correction=None, **values)
+    place_of(correction).unlink(missing_ok=True)
 
 
 def _by_row(rows: Iterable[tuple[int, list[str]]], place: int) -> Iterator[tuple[int, list[str]]]:
@@ -252,7 +259,3 @@ def _list(work: Work) -> ContactList:
 
 def _count(contact_list: ContactList) -> int | None:
     return sum(contact_list.counts.values()) or None
-
-
-def _batches(numbers: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    return (numbers[start : start + size] for start in range(0, len(numbers), size))

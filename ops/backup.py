@@ -148,9 +148,11 @@ def revision_of(connection: Connection) -> str:
 
 
 def lists_of(connection: Connection) -> list[str]:
-    """The files that a draft names, or an import into the do-not-call list; a database of an earlier version has no imports."""
-    there = set(inspect(connection).get_table_names())
-    names = [file.stored_as for file in (ContactList, SuppressionImport) if file.__tablename__ in there]
+    """The files that a draft names, or an import into the do-not-call list; a database of an earlier version has not all of them."""
+    found = inspect(connection)
+    there = {(table, one["name"]) for table in found.get_table_names() for one in found.get_columns(table)}
+    columns = (ContactList.stored_as, ContactList.correction, SuppressionImport.stored_as)
+    names = [column for column in columns if (column.class_.__tablename__, column.key) in there]
     return [
         Path(found or "").name for name in names for found in connection.scalars(select(name).where(name.is_not(None)))
     ]

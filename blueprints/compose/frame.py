@@ -49,7 +49,8 @@ def checked(campaign: Campaign) -> dict[str, Any]:
     context = frame(campaign, "check")
     contact_list = context["contact_list"]
     return context | {
-        "exclusions": preview.exclusions(contact_list), "samples": preview.samples(db.session(), campaign, contact_list),
+        "exclusions": preview.exclusions(contact_list), "barred_since": preview.barred_since(db.session(), contact_list),
+        "samples": preview.samples(db.session(), campaign, contact_list),
         "gaps": missing_variables(campaign, contact_list), "masked": viewing.sees_masked(),
     }  # fmt: skip
 

@@ -84,6 +84,7 @@ def _take(campaign_id: int, form: WhoForm, stored: Stored) -> ResponseReturnValu
 @needs("composer")
 def use_kept(campaign_id: int) -> ResponseReturnValue:
     """The rows of a kept list become the draft's."""
+    take_back_if_pressed(campaign_id)
     form = kept_form()
     if not form.validate_on_submit():
         return refused(drafts.get_draft(db.session(), campaign_id), kept_form=form)
@@ -95,6 +96,7 @@ def use_kept(campaign_id: int) -> ResponseReturnValue:
 @needs("composer")
 def use_unreached(campaign_id: int) -> ResponseReturnValue:
     """Whoever an earlier campaign did not reach becomes the draft's list."""
+    take_back_if_pressed(campaign_id)
     form = unreached_form()
     if not form.validate_on_submit():
         return refused(drafts.get_draft(db.session(), campaign_id), unreached_form=form)

@@ -200,6 +200,18 @@ def test_whatever_goes_out_comes_in_again_the_same(composer, session, draft, who
     assert [(one.cells[:2], one.verdict, one.number) for one in again] == first
 
 
+def test_a_file_that_is_too_large_is_refused_and_leaves_nothing_behind(composer, settings, draft, who, monkeypatch):
+    monkeypatch.setattr("blueprints.compose.uploads.MOST_BYTES", 1024)
+    uploads = settings.data_dir / "uploads"
+    kept = set(uploads.iterdir())
+    file = (io.BytesIO(b"+4915112345678\n" * 100), "large.csv")
+    answer = composer.post(who(), data={"file": file, "country": "DE"})
+    assert (answer.status_code, "The file is larger than" in answer.text) == (422, True)
+    file = (io.BytesIO(b"+4915112345678\n" * 100), "large.csv")
+    assert "The file is larger than" in composer.post(who("correct"), data={"corrected": file}).text
+    assert set(uploads.iterdir()) == kept
+
+
 def test_reading_can_be_stopped(composer, session, draft, who):
     composer.post(path(draft, "who"), data={"pasted": "+4915112345678", "country": "DE"})
     assert "Stop reading" in composer.get(who()).text

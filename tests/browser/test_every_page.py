@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import UGLY, name_it, upload
+from tests.browser.steps import UGLY, barred_file, name_it, upload
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -29,8 +29,11 @@ def places(callboard, browser, signed_in) -> list[str]:
     name_it(page, "A draft")
     upload(page, UGLY)
     draft = page.url.removeprefix(callboard.url).split("/who")[0]
+    page.get_by_text("Keep this list to use it again").click()
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.locator(".notice")).to_contain_text("is kept")
     page.goto("/do-not-call/import")
-    page.locator("input[type=file]").set_input_files(UGLY)
+    page.locator("input[type=file]").set_input_files(barred_file())
     page.get_by_role("button", name="Import").click()
     expect(page.locator("#import")).to_contain_text("Done:", timeout=30_000)
     imported = page.url.removeprefix(callboard.url)
@@ -41,6 +44,7 @@ def places(callboard, browser, signed_in) -> list[str]:
     return [
         "/campaigns/", "/campaigns/?show=drafts", "/campaigns/?q=nothing", live, f"{live}?state=declined", f"{live}/waves/1",
         person, "/inbox/", "/inbox/?verdict=stale", delivery, "/agents/", "/agents/new", f"{draft}/what", f"{draft}/who",
+        f"{draft}/who?verdict=invalid", f"{draft}/who/rows/4", "/lists",
         f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/people", "/people/new",
         "/people/1", "/account", "/forgotten-password", "/links/of-nobody", "/nowhere", "/settings", "/api-tokens", "/audit",
         "/audit?from=nonsense", "/audit?q=nothing", "/do-not-call", "/do-not-call?show=expired", "/do-not-call/add",

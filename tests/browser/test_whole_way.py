@@ -76,7 +76,8 @@ def truth_of(callboard, name: str) -> dict[str, str]:
     """What the sandbox did with each number of the campaign, in the words of the page."""
     campaigns = callboard.ask_sandbox("truth", calls=0, targets=0)["campaigns"]
     ids = {campaign["id"] for campaign in campaigns if campaign["name"].startswith(name)}
-    words = {"silence": "No news", "no_answer": "No answer"}
+    # Whoever asks not to be called again was reached first.
+    words = {"silence": "No news", "no_answer": "No answer", "do_not_call": "Answered"}
     contacts = [one for one in callboard.ask_sandbox("truth/calls")["contacts"] if one["campaign_id"] in ids]
     assert len({one["to_number"] for one in contacts}) == len(contacts)
     return {one["to_number"]: words.get(one["outcome"], one["outcome"].capitalize()) for one in contacts}

@@ -27,7 +27,7 @@ def test_a_launch_is_only_warned_of_unless_the_agent_says_otherwise(session, cam
     campaign.agent.on_missing = "block"
     assert problems(session, campaign, NOW)["who"] == why_blocked(campaign, list_of(session, campaign.id)) == [
         "The agent needs “policy”, and no column and no context gives it.",
-        "The agent needs “first_name”, and 2 people have nothing there. Correct the rows, or leave the agent's setting at “warn”.",
+        "The agent needs “first_name”, and 2 people have nothing there. Correct the rows, or let the agent only warn of it.",
     ]  # fmt: skip
 
 

@@ -207,6 +207,7 @@ def test_a_corrected_file_changes_the_rows_it_names_and_no_others(session, impor
         (2, ["Ada", "+14155552671"], "ready"), (3, ["=Bob", "(415) 555-2672"], "ready"), (4, ["Eve", "13"], "invalid"),
     ]  # fmt: skip
     assert (contact_list.edited, contact_list.correction, contact_list.problem) == (1, None, None)
+    assert [path.name for path in (settings.data_dir / "uploads").iterdir()] == ["stored"]
 
 
 @pytest.mark.parametrize(
@@ -304,6 +305,38 @@ def cut_in_the_middle(path):
     path.write_bytes(path.read_bytes()[:1000])
 
 
+def rewritten(source, path, part, change):
+    """A workbook of ours in which one part is something else."""
+    with zipfile.ZipFile(DATA / source) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            text = old.read(name)
+            new.writestr(name, change(text.decode()) if name == part else text)
+
+
+def entity_bomb(path):
+    """Ten thousand million times "lol", as an entity of entities."""
+    inner = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    bomb = f'<!DOCTYPE bomb [<!ENTITY l0 "lollollollol">{inner}]>'
+    rewritten("ugly-libreoffice.xlsx", path, "xl/sharedStrings.xml",
+              lambda text: text.replace("<sst", f"{bomb}<sst").replace("Anna", "&l9;"))  # fmt: skip
+
+
+def repeated_bomb(path):
+    """Three rows that say of themselves that they are a million each, with cells that say that they are sixteen thousand."""
+
+    def change(text):
+        row, cell = "<table:table-row ", "<table:table-cell "
+        text = text.replace(row, f'{row}table:number-rows-repeated="1000000" ', 3)
+        return text.replace(cell, f'{cell}table:number-columns-repeated="16000" ', 3)
+
+    rewritten("ugly-libreoffice.ods", path, "content.xml", change)
+
+
+def locked_workbook(path):
+    """What a workbook with a password begins like: a container of the old format with nothing in it that we can open."""
+    path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(4096))
+
+
 def plain_archive(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.txt", "+14155552671")
@@ -323,6 +356,9 @@ def plain_archive(path):
         (plain_archive, "This is an archive, but no workbook."),
         (cut_in_the_middle, "damaged"),
         (zip_bomb, "unpacks to more than 1 GB"),
+        (entity_bomb, "damaged"),
+        (repeated_bomb, "damaged"),
+        (locked_workbook, "protected by a password"),
         (lonely_cell, "damaged, or far larger inside than it looks"),
     ],
 )
