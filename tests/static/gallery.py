@@ -52,8 +52,8 @@ def make_gallery() -> Flask:
     app.context_processor(
         lambda: {"current_person": person, "sandbox": True, "csrf_token": lambda: "token-of-the-test"}
     )
-    for endpoint in ("campaigns.index", "compose.new", "inbox.index", "agents.index", "kept_lists.index", "do_not_call.index", "auth.sign_out",
-                     "auth.sign_out_everywhere"):  # fmt: skip
+    for endpoint in ("campaigns.index", "compose.new", "inbox.index", "agents.index", "kept_lists.index", "do_not_call.index",
+                     "auth.sign_out", "auth.sign_out_everywhere"):  # fmt: skip
         app.add_url_rule("/" + endpoint.replace(".", "/"), endpoint, lambda: "", methods=["GET", "POST"])
 
     @app.get("/")
