@@ -1,7 +1,7 @@
 """Who must not be called now: asked when a list is judged, at the launch, as each wave is cut, and once more at its claim."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, ColumnElement, String, any_, func, literal, or_, s
 from sqlalchemy.orm import Session
 
 from core.models import Campaign, Contact, Suppression, Target, Wave
-from core.states import NEVER_SENT, RowVerdict
+from core.states import LIVE_CAMPAIGNS, NEVER_SENT, TO_CALL, RowVerdict
 
 T = TypeVar("T")
 # So many numbers go into one statement. They are one parameter, so it could be more; but nobody waits long for one statement.
@@ -39,6 +39,21 @@ def barred(
             bars |= _called_recently(session, some, now, recent_days, campaign_id)
         bars |= _suppressed(session, some, now)  # the stronger reason is the one that is told
     return bars
+
+
+def waiting_elsewhere(session: Session, numbers: Iterable[Collection[str]], campaign_id: int | None) -> int:
+    """How many of these numbers (in batches) another campaign that is under way has still to call."""
+    others = (
+        Campaign.state.in_(LIVE_CAMPAIGNS),
+        Campaign.is_test.is_(False),
+        Campaign.id.is_distinct_from(campaign_id),
+    )
+    if session.scalar(select(Campaign.id).where(*others).limit(1)) is None:
+        return 0
+    to_call = or_(Contact.state.in_(TO_CALL), Contact.due_at.is_not(None))
+    people = select(func.count(func.distinct(Contact.number))).join(Campaign, Campaign.id == Contact.campaign_id)
+    people = people.where(*others, to_call)
+    return sum(session.scalar(people.where(among(session, Contact.number, some))) or 0 for some in numbers)
 
 
 def in_force(now: datetime) -> ColumnElement[bool]:

@@ -24,6 +24,7 @@ from core.states import (
     GIVEN_BACK,
     LIVE_CAMPAIGNS,
     OPEN_WAVES,
+    TO_CALL,
     CampaignState,
     ContactState,
     WaveState,
@@ -37,7 +38,6 @@ from core.waves import cut_wave, finish_if_settled, move_wave, void_wave
 RING_AGAIN = timedelta(seconds=5)
 CANCEL_CHUNK = 5000
 _UNDECIDED = (WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
-_WAITING = (ContactState.READY, ContactState.QUEUED, ContactState.SUBMITTED, ContactState.DIALLING)
 
 
 @dataclass(slots=True)
@@ -201,7 +201,7 @@ def _lines_in_use(session: Session, waves: list[Wave]) -> int:
 
 def _anybody_left(session: Session, campaign: Campaign) -> bool:
     query = select(Contact.id).where(Contact.campaign_id == campaign.id).limit(1)
-    waiting = session.scalar(query.where(Contact.state.in_(_WAITING)))
+    waiting = session.scalar(query.where(Contact.state.in_(TO_CALL)))
     return waiting is not None or session.scalar(query.where(Contact.due_at.is_not(None))) is not None
 
 

@@ -82,6 +82,18 @@ def all_rows(session: Session, list_id: int, *, problems: bool = False, verdict:
             session.expunge(row)
 
 
+def callable_numbers(session: Session, list_id: int) -> Iterator[Sequence[str]]:
+    """The numbers that a launch would call, a batch at a time; each is there once."""
+    for verdict in CALLABLE_VERDICTS:
+        after = 0
+        query = select(Row.row_number, Row.number).where(Row.list_id == list_id, Row.verdict == verdict)
+        while rows := session.execute(
+            query.where(Row.row_number > after).order_by(Row.row_number).limit(10 * BATCH)
+        ).all():
+            yield [number for _, number in rows if number]
+            after = rows[-1].row_number
+
+
 def rows_page(
     session: Session, list_id: int, verdict: str | None = None, after: int = 0
 ) -> tuple[list[Row], int | None]:

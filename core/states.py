@@ -109,6 +109,8 @@ ENDED_CAMPAIGNS = (_C.STOPPED, _C.COMPLETED)
 # Nobody is called any more, whatever is still reported.
 OVER_CAMPAIGNS = (_C.STOPPING, *ENDED_CAMPAIGNS)
 
+# Nothing is known of their call yet.
+TO_CALL = (ContactState.READY, ContactState.QUEUED, ContactState.SUBMITTED, ContactState.DIALLING)
 SETTLED_AT_ONCE = frozenset({AttemptStatus.ANSWERED, AttemptStatus.VOICEMAIL, AttemptStatus.DECLINED})
 RETRYABLE = (
     ContactState.NO_ANSWER,

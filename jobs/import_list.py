@@ -7,11 +7,13 @@ from uuid import uuid4
 
 from sqlalchemy.exc import OperationalError
 
+from core.bars import waiting_elsewhere
 from core.database import writing
 from core.errors import DatabaseBusy
 from core.list_edits import note_import
 from core.lists import claim_import
 from core.models import ContactList
+from core.row_store import callable_numbers
 from jobs.fenced import Unreadable
 from jobs.list_tasks import TASKS, ClaimLost, Work, end_correction, open_work
 from jobs.runtime import now, session_scope
@@ -46,7 +48,8 @@ def run(work: Work, problem: str | None = None) -> None:
     """Do the task. `problem` is a sentence about what went before, for the page of a list that is ready all the same."""
     reading = TASKS[work.task](work)
     columns = len(work.session.get_one(ContactList, work.list_id, populate_existing=True).headers)
-    reading |= {"gaps": work.judge.gaps(columns), "emptiest": work.judge.emptiest()}
+    elsewhere = waiting_elsewhere(work.session, callable_numbers(work.session, work.list_id), work.campaign_id)
+    reading |= {"elsewhere": elsewhere, "gaps": work.judge.gaps(columns), "emptiest": work.judge.emptiest()}
     finish(work, state="ready", counts=dict(work.judge.counts), reading=reading, judged_at=work.began, problem=problem)
 
 

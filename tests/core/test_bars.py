@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from core.bars import barred
-from core.facts import Sent
+from core.bars import barred, waiting_elsewhere
+from core.facts import AttemptStatus, Sent
 from core.models import Suppression, Target, Wave
-from tests.core.cast import accepted, answer, claimed, launched, number, tick
+from tests.core.cast import accepted, answer, claimed, launched, number, report, tick
 
 DAY = timedelta(days=1)
 
@@ -75,6 +75,16 @@ def test_somebody_tried_again_later_is_called_recently_by_the_latest_wave(sessio
     session.add(Target(wave_id=later.id, number=target.number, contact_id=target.contact_id, ref="again"))
     session.commit()
     assert "2026-03-05" in barred(session, [number(0)], now + 4 * DAY, recent_days=9)[number(0)].reason
+
+
+def test_people_who_are_still_to_be_called_by_other_campaigns_are_counted_once(session, now):
+    mine = launched(session, now, people=2)
+    assert waiting_elsewhere(session, [[number(0)]], mine.id) == 0
+    launched(session, now, people=2)
+    wave = accepted(session, launched(session, now, people=1, first=7), now)
+    report(session, wave, 7, AttemptStatus.ANSWERED, now)
+    batches = [[number(0), number(1)], [number(7), number(9)]]
+    assert waiting_elsewhere(session, batches, mine.id) == 2
 
 
 def test_the_list_is_the_stronger_reason(session, now):
