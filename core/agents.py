@@ -11,10 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.audit import Actor, changes, note
-from core.columns import LONGEST_VARIABLE
+from core.columns import LONGEST_VARIABLE, REF
 from core.errors import Invalid, NotFound
 from core.models import Agent, Approval, Campaign
-from core.requests import REF
 from core.states import LIVE_CAMPAIGNS
 
 MOST_VARIABLES = 100

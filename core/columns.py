@@ -7,9 +7,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from core.phone import Damaged, mend
-from core.requests import REF
 
 LONGEST_VARIABLE = 64
+# The name of our own reference among the variables of a person; nothing of a list may have it.
+REF = "callboard_ref"
 _NUMBER_WORDS = """
     to_number tonumber to phone phonenumber phone_number telephone telephonenumber tel telnr telno
     mobile mobilenumber mobilephone cell cellphone cellnumber number msisdn e164 contactnumber

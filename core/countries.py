@@ -4,7 +4,6 @@ import unicodedata
 from functools import cache, lru_cache
 
 from phonenumbers import region_code_for_country_code
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 COUNTRIES = {
     "AF": "Afghanistan",
@@ -278,7 +277,9 @@ def country_code(text: str) -> str | None:
 
 @cache
 def _names() -> dict[str, str]:
-    """Each country's names in many languages, as libphonenumber has them."""
+    """Each country's names in many languages, as libphonenumber has them; they take a while to load, and few lists need them."""
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
     told = {_key(name): code for code in COUNTRIES for name in LOCALE_DATA.get(code, {}).values() if name[:1] != "*"}
     return told | {_key(name): code for code, name in COUNTRIES.items()} | _SHORT_NAMES
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from core.columns import REF
 from core.database import LONGEST_NAME
 from core.models import Campaign
 
 MOST_TARGETS = 1000
-REF = "callboard_ref"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import charset_normalizer
 from python_calamine import CalamineError, CalamineWorkbook
 
 MOST_UNPACKED = 1024**3
@@ -170,6 +169,8 @@ def _old_encoding(lines: bytes) -> str:
     together = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", lines)))
     if western[best] >= 0.8 and together <= max(6, 0.3 * len(re.findall(rb"[\x80-\xff]", lines))):
         return best
+    import charset_normalizer  # large, and needed for few files
+
     found = charset_normalizer.from_bytes(lines, cp_isolation=list(OTHER_ENCODINGS)).best()
     return found.encoding if found is not None and found.encoding in OTHER_ENCODINGS else best
 

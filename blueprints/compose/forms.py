@@ -23,10 +23,10 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Sto
 from wtforms.widgets import HiddenInput
 
 from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
-from core.columns import LONGEST_VARIABLE
+from core.columns import LONGEST_VARIABLE, REF
 from core.errors import Invalid
 from core.hours import DAYS
-from core.requests import MOST_TARGETS, REF
+from core.requests import MOST_TARGETS
 from core.schedule import zone_names
 
 MOST_ROWS_OF_CONTEXT = 50

@@ -18,9 +18,8 @@ from wtforms import (
 from wtforms.validators import InputRequired, NumberRange, ValidationError
 
 from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
-from core.columns import LONGEST_VARIABLE
+from core.columns import LONGEST_VARIABLE, REF
 from core.countries import COUNTRIES
-from core.requests import REF
 from core.unreached import UNREACHED, USUALLY
 
 ENCODINGS = {

@@ -208,7 +208,7 @@ def test_an_exported_list_read_in_again_is_the_same(admin, session, job_runtime)
 
 
 @SQLITE
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(entries=LISTS)
 def test_any_exported_list_read_in_again_is_the_same(admin, session, job_runtime, entries):
     assert taken_along_and_back(admin, session, entries) == entries
