@@ -169,9 +169,13 @@ def correct_rows(work: Work) -> dict[str, Any]:
     headers, correction = list(contact_list.headers), contact_list.correction
     known = edited = 0
     with read_file(correction, {"header": True}) as reader:
-        if ROW_COLUMN not in reader.headers:
+        # The file that came in may have such a column too, as one that was once exported here has: ours stands behind it.
+        places = [
+            i for i, name in enumerate(reader.headers) if name == ROW_COLUMN or name.startswith(f"{ROW_COLUMN} (")
+        ]
+        if not places:
             raise Unreadable(NO_ROW_NUMBERS)
-        place = reader.headers.index(ROW_COLUMN)
+        place = places[-1]
         columns = {column: headers.index(name) for column, name in enumerate(reader.headers) if name in headers}
         for rows in reader.raw_batches():
             cells = dict(_by_row(rows, place))

@@ -15,7 +15,16 @@ from core.facts import AttemptStatus
 from core.judging import Judge
 from core.kept_lists import keep_list
 from core.launch import launch
-from core.lists import accept_correction, accept_file, cancel_import, change_mapping, judge_again, take_rows, work_again
+from core.lists import (
+    accept_correction,
+    accept_file,
+    cancel_import,
+    change_mapping,
+    change_rules,
+    judge_again,
+    take_rows,
+    work_again,
+)
 from core.models import AuditEntry, Campaign, ContactList, Row, Suppression
 from jobs.import_list import import_list, run
 from jobs.list_tasks import ClaimLost, open_work
@@ -208,6 +217,31 @@ def test_a_corrected_file_changes_the_rows_it_names_and_no_others(session, impor
     ]  # fmt: skip
     assert (contact_list.edited, contact_list.correction, contact_list.problem) == (1, None, None)
     assert [path.name for path in (settings.data_dir / "uploads").iterdir()] == ["stored"]
+
+
+def test_a_list_that_was_once_exported_here_is_corrected_by_its_own_row_numbers(
+    session, imported, settings, tmp_path, now
+):
+    path = tmp_path / "list.csv"
+    path.write_text("phone,Row in your file\n12,3\n+14155552671,2\n")
+    contact_list = imported(path)
+    text = "phone,Row in your file,Row in your file,Box,Reason\n+14155552672,3,2,Invalid,Short\n"
+    contact_list = corrected(session, contact_list, settings, now, text)
+    assert [row.cells for row in rows_of(session, contact_list)] == [["+14155552672", "3"], ["+14155552671", "2"]]
+
+
+def test_the_last_of_a_number_can_be_chosen_afterwards_over_many_batches(session, imported, tmp_path, now):
+    path = tmp_path / "list.csv"
+    path.write_text("phone\n" + "".join(f"+1415{5_552_000 + n % 1500}\n" for n in range(3000)))
+    contact_list = imported(path)
+    for keep, good in (("last", slice(1500, None)), ("first", slice(1500))):
+        change_rules(contact_list, "US", keep, now)
+        session.commit()
+        import_list(contact_list.id)
+        contact_list = fresh(session, contact_list.id)
+        rows = rows_of(session, contact_list)
+        assert {row.verdict for row in rows[good]} == {"ready"}
+        assert (contact_list.counts["ready"], contact_list.counts["duplicate"]) == (1500, 1500)
 
 
 @pytest.mark.parametrize(
