@@ -63,7 +63,7 @@ def _whole(stored: Sequence[object], cells: Sequence[object]) -> list[str]:
     """The cells as texts, as many as the row has at least."""
     if len(cells) > MOST_COLUMNS or any(len(str(cell)) > LONGEST_CELL for cell in cells):
         raise Invalid(f"A cell holds at most {LONGEST_CELL:,} characters.")
-    texts = [trimmed(str(cell or "").replace("\0", "")) for cell in cells]
+    texts = [trimmed(str(cell or "").replace("\0", "").replace("\r\n", "\n")) for cell in cells]
     return texts + [""] * (len(stored) - len(texts))
 
 

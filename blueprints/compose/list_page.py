@@ -6,6 +6,7 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
+from htmx_flask import make_response
 
 from blueprints.compose.frame import already_launched, frame
 from blueprints.compose.list_forms import (
@@ -71,7 +72,8 @@ def conflict(campaign_id: int, error: Conflict) -> ResponseReturnValue:
     except Conflict as launched:
         return already_launched(campaign_id, launched)
     flash(str(error), "warning")
-    return redirect(page_url(campaign_id), 303)
+    address = page_url(campaign_id)
+    return make_response("", 204, redirect=address) if request.htmx else redirect(address, 303)
 
 
 def awaits(campaign_id: int, error: AwaitsApproval, **sent: FlaskForm) -> ResponseReturnValue:

@@ -7,6 +7,7 @@ from typing import Any
 import xlsxwriter
 from flask import Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from htmx_flask import make_response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -58,7 +59,8 @@ def save_row(campaign_id: int, row_number: int) -> ResponseReturnValue:
     except Invalid as error:
         form.cells.errors = [str(error)]
         found = _row(campaign_id, row_number)
-        return _row_page(drafts.get_draft(db.session(), campaign_id), found, form), 422
+        answer = _row_page(drafts.get_draft(db.session(), campaign_id), found, form)
+        return make_response(answer, 422, retarget=f"#row-{row_number}") if request.htmx else (answer, 422)
     except Conflict as error:
         return conflict(campaign_id, error)
     if request.htmx:

@@ -145,6 +145,25 @@ def test_somebody_elses_correction_is_not_overwritten(composer, session, draft, 
     )
     assert "Somebody else has corrected this row" in answer.text
     assert row(session, draft, 3).cells == ["Bob", "12"]
+    answer = composer.post(
+        who("rows/3"), data={"cells-0": "Bob", "cells-1": "13", "seen": "older"}, headers={"HX-Request": "true"}
+    )
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, who())
+
+
+def test_a_cell_of_several_lines_keeps_them_when_another_cell_is_corrected(composer, session, draft, who):
+    who.give('note,phone\n"one\ntwo",12\nx,0151 12345679\n')
+    assert ">\none\ntwo</textarea>" in composer.get(who("rows/2")).text
+    data = {"cells-0": "one\r\ntwo", "cells-1": "0151 12345678", "seen": seen_of(row(session, draft, 2))}
+    composer.post(who("rows/2"), data=data)
+    assert row(fresh(session), draft, 2).cells == ["one\ntwo", "0151 12345678"]
+
+
+def test_a_cell_that_is_too_long_says_so_where_the_row_is(composer, session, draft, who):
+    data = {"cells-0": "x" * 40_000, "cells-1": "12", "seen": seen_of(row(session, draft, 3))}
+    answer = composer.post(who("rows/3"), data=data, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (422, "#row-3")
+    assert "at most 32,767 characters" in answer.text
 
 
 @pytest.mark.parametrize("address", ["rows/1", "rows/99", "rows/99999999999999999999"])
