@@ -4,11 +4,11 @@ from core.models.calling import Attempt, Contact, Delivery, Reservation, Target,
 from core.models.campaigns import Approval, Campaign, ContactList, RememberedColumns, Row
 from core.models.outgoing import Endpoint, Message, MessageTry
 from core.models.people import ApiToken, AuditEntry, Person, PersonLink, SignIn, SignInFailure
-from core.models.places import Agent, CreateKey, Lease, ProviderState, Setting
+from core.models.places import Agent, CreateKey, Lease, LostSubmission, ProviderState, Setting
 from core.models.suppressions import Suppression, SuppressionImport
 
 __all__ = [
     "Agent", "ApiToken", "Approval", "Attempt", "AuditEntry", "Campaign", "Contact", "ContactList", "CreateKey", "Delivery",
-    "Endpoint", "Lease", "Message", "MessageTry", "Person", "PersonLink", "ProviderState", "RememberedColumns", "Reservation",
+    "Endpoint", "Lease", "LostSubmission", "Message", "MessageTry", "Person", "PersonLink", "ProviderState", "RememberedColumns", "Reservation",
     "Row", "Setting", "SignIn", "SignInFailure", "Suppression", "SuppressionImport", "Target", "Wave",
 ]  # fmt: skip

@@ -67,7 +67,8 @@ class Wave(Base):
 
     `claim` is the token of the process that may POST it. `counts` is set when the wave is finished and corrected by late facts.
     `evidence` lists what was looked at while the wave was unknown: [{"at": iso, "looked": words, "found": words}].
-    `tells_calls` says that somebody outside wants to hear of each of its calls (core/messages.py).
+    `tells_calls` says that somebody outside wants to hear of each of its calls (core/messages.py). `starts_at` is set where the
+    provider was asked to start it later. `differs_since` is since when the provider's counters and ours disagree.
     """
 
     __tablename__ = "wave"
@@ -102,6 +103,7 @@ class Wave(Base):
     words: Mapped[str] = mapped_column(Text, default="")
     errors: Mapped[list[Any]] = mapped_column(default=list)
     evidence: Mapped[list[Any]] = mapped_column(default=list)
+    starts_at: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     excluded: Mapped[int] = mapped_column(default=0)
@@ -115,6 +117,8 @@ class Wave(Base):
     provider_failed: Mapped[int | None]
     next_poll_at: Mapped[datetime | None]
     polls: Mapped[int] = mapped_column(default=0)
+    polled_at: Mapped[datetime | None]
+    differs_since: Mapped[datetime | None]
     poll_words: Mapped[str] = mapped_column(Text, default="")
     last_event_at: Mapped[datetime | None]
 

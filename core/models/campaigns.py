@@ -18,7 +18,12 @@ class Campaign(Base):
     `retry_by` is us or provider; `retry_attempts` counts calls after the first; `retry_gap_minutes` and `retry_outcomes` are for us.
     `size`, `excluded_at_launch`, `left_out` (whoever was found barred as a wave was cut) and `cancelled` are the counts that do not
     live in waves. `why` is the sentence on the page.
-    `hold` stops dispatch until a person releases it ("refused", "restored"); `alarm` names people who may have been called twice.
+    What happens next, and when if that is known, are `next_words` and `next_at`.
+    `hold` stops dispatch until a person releases it ("refused", "restored", "breaker", "late"), `hold_words` is why; `alarm` names
+    people who may have been called twice. `start_by` is us or provider (which then starts the one wave at `start_at`); after
+    `latest_start_at` a person is asked. `pace` is flowing or strict; `priority` (−1, 0, 1) counts where lines are scarce, and
+    `lines_wanted` is how many more it could use now. The safety switch opens when more than `breaker_percent` (None: never) of the
+    last `breaker_calls` people settled since `breaker_from` failed.
     `is_test` marks a test call: a campaign of one person that stands in no list and no sum; `test_of_id` is the draft it is of.
     `recent_days` leaves out whoever another campaign reached or tried in that many days (0: nobody). Calling hours: on `hours_days`
     (0 is Monday) from minute `hours_from` to `hours_to` of the day (None: at any time), by the clock that `hours_by` names: the
@@ -51,13 +56,24 @@ class Campaign(Base):
     hours_to: Mapped[int | None]
     hours_by: Mapped[str] = mapped_column(String(10), default="campaign")
     clocks: Mapped[list[Any]] = mapped_column(default=list)
+    latest_start_at: Mapped[datetime | None]
+    start_by: Mapped[str] = mapped_column(String(10), default="us")
+    pace: Mapped[str] = mapped_column(String(10), default="flowing")
+    priority: Mapped[int] = mapped_column(default=0)
+    breaker_percent: Mapped[int | None] = mapped_column(default=50)
+    breaker_calls: Mapped[int] = mapped_column(default=20)
     version: Mapped[int] = mapped_column(default=1)
 
     state: Mapped[str] = mapped_column(String(20), default="draft")
     state_since: Mapped[datetime]
     why: Mapped[str] = mapped_column(Text, default="")
     why_since: Mapped[datetime | None]
+    next_words: Mapped[str] = mapped_column(Text, default="")
+    next_at: Mapped[datetime | None]
     hold: Mapped[str | None] = mapped_column(String(20))
+    hold_words: Mapped[str] = mapped_column(Text, default="")
+    lines_wanted: Mapped[int] = mapped_column(default=0)
+    breaker_from: Mapped[datetime | None]
     alarm: Mapped[str | None] = mapped_column(Text)
 
     created_at: Mapped[datetime]

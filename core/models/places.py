@@ -85,3 +85,17 @@ class CreateKey(Base):
     body_hash: Mapped[str] = mapped_column(String(64))
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     created_at: Mapped[datetime]
+
+
+class LostSubmission(Base):
+    """A submission that this database knows nothing of, found outside it after a restore: whom it handed over, in which campaign."""
+
+    __tablename__ = "lost_submission"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(BigId, index=True)
+    campaign_name: Mapped[str] = mapped_column(String(255), default="")
+    ordinal: Mapped[int]
+    numbers: Mapped[list[Any]]
+    submitted_at: Mapped[datetime]
+    found_at: Mapped[datetime]

@@ -70,11 +70,23 @@ def upgrade() -> None:
     op.add_column("campaign", sa.Column("left_out", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("contact", sa.Column("clock", sa.Integer(), nullable=False, server_default="0"))
     ready = sa.text("state = 'ready'")
-    op.create_index("ix_contact_clock", "contact", ["campaign_id", "clock", "position"], unique=False,
-                    sqlite_where=ready, postgresql_where=ready)
+    op.create_index(
+        "ix_contact_clock",
+        "contact",
+        ["campaign_id", "clock", "position"],
+        unique=False,
+        sqlite_where=ready,
+        postgresql_where=ready,
+    )
     due = sa.text("due_at IS NOT NULL")
-    op.create_index("ix_contact_clock_due", "contact", ["campaign_id", "clock", "due_at"], unique=False,
-                    sqlite_where=due, postgresql_where=due)
+    op.create_index(
+        "ix_contact_clock_due",
+        "contact",
+        ["campaign_id", "clock", "due_at"],
+        unique=False,
+        sqlite_where=due,
+        postgresql_where=due,
+    )
     op.add_column("agent", sa.Column("on_missing", sa.String(length=5), nullable=False, server_default="warn"))
 
     with op.batch_alter_table("contact_list") as table:
