@@ -18,6 +18,7 @@ from blueprints import (
     auth,
     campaigns,
     compose,
+    control,
     database,
     do_not_call,
     errors,
@@ -43,7 +44,7 @@ from blueprints import (
 from config import Settings
 
 BLUEPRINTS = (
-    auth.bp, identity.bp, links.bp, account.bp, campaigns.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp,
+    auth.bp, identity.bp, links.bp, account.bp, campaigns.bp, control.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp,
     do_not_call.bp, inbox.bp, kept_lists.bp, people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp,
     webhooks.bp, api.bp, health.bp,
 )  # fmt: skip

@@ -15,14 +15,14 @@ from blueprints.forms import PlainForm, SendAgainForm
 from blueprints.requests import local_path, whole_number
 from blueprints.runtime import now, redis_url
 from blueprints.security import needs
-from core import decisions, lookups
+from core import control, decisions, lookups
 from core.approvals import approved_by
-from core.asking import disagrees
 from core.bars import barred
 from core.clocks import hours_of, hours_words
 from core.message_log import find_endpoint
 from core.models import Campaign, Wave
 from core.progress import Progress, feed, progress, progress_of_each, wave_counts
+from core.reasons import wave_next
 from core.requests import wave_plan
 from core.shown_numbers import grouped
 from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState, WaveState
@@ -44,7 +44,7 @@ class CampaignView:
 
     campaign: Campaign
     progress: Progress
-    waves: list[tuple[Wave, dict[str, int], bool]]
+    waves: list[tuple[Wave, dict[str, int]]]
     waves_to_come: int
     feed: list[Any]
     last_event_at: datetime | None
@@ -52,6 +52,8 @@ class CampaignView:
     masked: bool
     approved_by: str
     hours: str
+    acts: tuple[str, ...]
+    finishing: int
 
 
 @bp.get("/")
@@ -117,14 +119,12 @@ def campaign_view(session: Session, campaign: Campaign, masked: bool) -> Campaig
     numbers = progress(session, campaign)
     plan = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch)
     to_come = ceil(numbers.counts[ContactState.READY] / plan.size)
-    waves = [
-        (wave, wave_counts(session, wave), wave.state == WaveState.ACCEPTED and disagrees(session, wave))
-        for wave in lookups.waves_of(session, campaign.id)
-    ]
+    waves = [(wave, wave_counts(session, wave)) for wave in lookups.waves_of(session, campaign.id)]
     return CampaignView(
         campaign, numbers, waves, to_come, feed(session, campaign.id),
-        lookups.last_event_at(session, campaign.id), _tone(campaign, [wave for wave, _, _ in waves]), masked,
+        lookups.last_event_at(session, campaign.id), _tone(campaign, [wave for wave, _ in waves]), masked,
         approved_by(session, campaign.id), hours_words(campaign) if hours_of(campaign) else "",
+        control.acts_of(campaign), control.finishing(session, campaign.id),
     )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def wave(campaign_id: int, ordinal: int) -> ResponseReturnValue:
 def _wave_page(wave: Wave, form: SendAgainForm, status: int = 200) -> ResponseReturnValue:
     return render_template(
         "campaigns/wave.html", wave=wave, campaign=wave.campaign, counts=wave_counts(db.session(), wave), form=form,
-        plain_form=PlainForm(), masked=viewing.sees_masked(), may_decide=viewing.may("launcher"),
+        plain_form=PlainForm(), then=wave_next(wave), masked=viewing.sees_masked(), may_decide=viewing.may("launcher"),
     ), status  # fmt: skip
 
 

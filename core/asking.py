@@ -13,15 +13,20 @@ from sqlalchemy.orm import Session
 from core.facts import CallFact, CampaignFact
 from core.launch import lock_campaign
 from core.ledger import Applied, accept_by_evidence, apply_call, apply_campaign
-from core.models import Attempt, Campaign, Contact, ProviderState, Target, Wave
+from core.models import Attempt, Campaign, ProviderState, Target, Wave
 from core.states import WaveState
-from core.waves import lock_wave
+from core.waves import disagrees, lock_wave, note_difference
 
 ASKABLE = (WaveState.ACCEPTED, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
 INTERVALS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
 SLOW_INTERVAL = timedelta(minutes=5)
 SLOW_AFTER = timedelta(hours=1)
 SILENCE = timedelta(seconds=60)
+# While webhooks arrive there is less to ask about.
+HEARD_INTERVAL = timedelta(minutes=2)
+# The provider's counters may be ahead of its own webhooks for so long.
+DIFFERENCE = timedelta(minutes=2)
+DIFFERENCE_INTERVAL = timedelta(seconds=30)
 # How much the provider's clock may be behind ours when a call is held against the moment of the claim.
 CLOCK_SKEW = timedelta(minutes=5)
 MOST_EVIDENCE = 50
@@ -66,21 +71,6 @@ def question(session: Session, wave_id: int, now: datetime) -> Question | None:
         numbers=frozenset(session.scalars(select(Target.number).where(Target.wave_id == wave.id))),
         unclear_call_ids=tuple(session.scalars(unclear)) if known else (),
     )  # fmt: skip
-
-
-def disagrees(session: Session, wave: Wave) -> bool:
-    """Does the provider count more than we know of, or say that it is over while we wait for somebody?"""
-    begun, settled, total = session.execute(
-        select(
-            func.count(Contact.id).filter(Contact.attempts > 0), func.count(Contact.settled_at), func.count(Contact.id)
-        ).where(Contact.wave_id == wave.id)
-    ).one()
-    told_done = (wave.provider_completed or 0) + (wave.provider_failed or 0)
-    return (
-        (wave.provider_initiated or 0) > begun
-        or told_done > settled
-        or (wave.provider_over_at is not None and settled < total)
-    )
 
 
 def belongs(session: Session, asked: Question, fact: CallFact) -> bool:
@@ -150,15 +140,46 @@ def record_evidence(session: Session, asked: Question, looked: str, found: Campa
 
 
 def schedule_next(session: Session, wave_id: int, words: str, now: datetime) -> None:
-    """Often at first, then at growing intervals; soon again while the provider and we disagree."""
+    """Often at first, then at growing intervals, seldom while webhooks arrive; soon again while the provider and we disagree."""
     wave = lock_wave(session, wave_id)
     if wave is None or wave.state not in ASKABLE:
         return
     wave.polls += 1
-    wave.poll_words = words
-    old = now - (wave.claimed_at or wave.cut_at) > SLOW_AFTER
-    wave.next_poll_at = now + (SLOW_INTERVAL if old else INTERVALS[min(wave.polls, len(INTERVALS)) - 1])
+    wave.poll_words, wave.polled_at = words, now
+    note_difference(session, wave, now)
+    wave.next_poll_at = now + _interval(wave, now)
+
+
+def _interval(wave: Wave, now: datetime) -> timedelta:
+    if now - _begun(wave) > SLOW_AFTER:
+        return SLOW_INTERVAL
+    step = INTERVALS[min(wave.polls, len(INTERVALS)) - 1]
+    if wave.differs_since is not None:
+        return min(step, DIFFERENCE_INTERVAL)
+    heard = wave.last_event_at is not None and now - wave.last_event_at < SILENCE
+    return HEARD_INTERVAL if heard and step == INTERVALS[-1] else step
+
+
+def is_due(wave: Wave, now: datetime) -> bool:
+    """Is it time to ask about this wave: as planned, at once on silence, or because the difference lasts?"""
+    if wave.state not in ASKABLE or wave.next_poll_at is None:
+        return False
+    if wave.next_poll_at <= now:
+        return True
+    asked = wave.polled_at or wave.state_since
+    if wave.differs_since is not None and now - wave.differs_since > DIFFERENCE:
+        return now - asked > DIFFERENCE_INTERVAL and now - _begun(wave) < SLOW_AFTER
+    return _is_silent(wave, now) and asked < _heard(wave) + SILENCE
 
 
 def _is_silent(wave: Wave, now: datetime) -> bool:
-    return now - (wave.last_event_at or wave.accepted_at or wave.cut_at) > SILENCE
+    return now - _heard(wave) > SILENCE
+
+
+def _heard(wave: Wave) -> datetime:
+    return max(wave.last_event_at or wave.accepted_at or wave.cut_at, _begun(wave))
+
+
+def _begun(wave: Wave) -> datetime:
+    """When its calls could begin: what was handed over to be started later is quiet until then."""
+    return max(wave.claimed_at or wave.cut_at, wave.starts_at or wave.cut_at)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
 from core.errors import Conflict, Invalid, NotFound
+from core.guards import BREAKER, LATE, REFUSED
 from core.launch import lock_campaign
 from core.ledger import mark_submitted
 from core.models import Campaign, Contact, Target, Wave
@@ -18,10 +19,10 @@ from core.waves import detach, lock_wave, move_wave
 def it_was_sent(session: Session, wave_id: int, actor: Actor, now: datetime) -> Wave:
     """A person knows that the wave reached the provider: it is accepted, and its people are waited for."""
     wave = _wave_to_decide(session, wave_id)
-    move_wave(wave, WaveState.ACCEPTED, now)
+    words = f"{actor.name} decided that wave {wave.ordinal} was sent."
+    move_wave(wave, WaveState.ACCEPTED, words, now)
     wave.accepted_at, wave.next_poll_at, wave.polls = wave.claimed_at or now, now, 0
     mark_submitted(session, wave)
-    words = f"{actor.name} decided that wave {wave.ordinal} was sent."
     _note_decision(session, wave, "wave.it_was_sent", words, actor, now)
     return wave
 
@@ -34,19 +35,29 @@ def send_again(session: Session, wave_id: int, typed: int | None, actor: Actor, 
     wave = _wave_to_decide(session, wave_id)
     if typed != wave.size:
         raise Invalid(f"Type {wave.size} to confirm that these people may be called again.", "typed")
-    move_wave(wave, WaveState.ABANDONED, now)
+    words = f"{actor.name} decided to send wave {wave.ordinal} again: {wave.size:,} {'person' if wave.size == 1 else 'people'}."
+    move_wave(wave, WaveState.ABANDONED, words, now)
     wave.next_poll_at = None
     detach(session, wave)
     wave.counts = {}
-    words = f"{actor.name} decided to send wave {wave.ordinal} again: {wave.size:,} {'person' if wave.size == 1 else 'people'}."
     _note_decision(session, wave, "wave.send_again", words, actor, now)
     return wave
 
 
+GO_ON = {
+    RESTORED: "go on after the restore", REFUSED: "try again", BREAKER: "go on although calls failed",
+    LATE: "begin, late as it is",
+}  # fmt: skip
+
+
 def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -> Campaign:
-    """Lift the hold that two refusals, or a restore, put on a campaign."""
+    """Lift whatever holds a campaign: two refusals, a restore, its safety switch, or that it could not begin in time."""
     campaign = _held_campaign(session, campaign_id)
-    words = "go on after the restore" if campaign.hold == RESTORED else "try again"
+    words = GO_ON[campaign.hold or ""]
+    if campaign.hold == BREAKER:
+        campaign.breaker_from = now
+    if campaign.hold == LATE:
+        campaign.latest_start_at = None
     before, campaign.hold = {"hold": campaign.hold}, None
     note(
         session, actor, "campaign.try_again", "campaign", campaign.id, now,
@@ -58,8 +69,8 @@ def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -
 def leave_out(session: Session, campaign_id: int, actor: Actor, now: datetime) -> int:
     """Exclude the people of the last refused wave who still wait, and go on without them; returns how many."""
     campaign = _held_campaign(session, campaign_id)
-    if campaign.hold == RESTORED:
-        raise Conflict("A restore holds this campaign: let it go on, or stop it.")
+    if campaign.hold != REFUSED:
+        raise Conflict("No refusal holds this campaign: let it go on, or stop it.")
     wave = session.scalar(
         select(Wave)
         .where(Wave.campaign_id == campaign_id, Wave.state == WaveState.REFUSED)

@@ -102,7 +102,7 @@ def _settles(outcomes: Sequence[Attempt], retries: int) -> bool:
 
 def silence_ends(wave: Wave) -> datetime:
     """When a contact of this wave that reported nothing (more) counts as `no_news`."""
-    start = wave.accepted_at or wave.claimed_at or wave.cut_at
+    start = max(wave.accepted_at or wave.claimed_at or wave.cut_at, wave.starts_at or wave.cut_at)
     longest = start + ceil(wave.size / wave.lines) * (wave.retry_attempts + 1) * LONGEST_CALL + SILENCE_MARGIN
     return longest if wave.provider_over_at is None else min(longest, wave.provider_over_at + OVER_GRACE)
 

@@ -66,6 +66,9 @@ DO_NOT_CALL_BY_OUTCOME: Choice[bool] = Choice(
     "the call, and people decide.",
     True, yes_or_no, lambda value: "yes" if value else "no", YES_NO,
 )  # fmt: skip
+LINES_IN_ALL: Choice[int | None] = Choice(
+    "lines_in_all", "Calls at a time over all campaigns", "Empty: no limit.", None, people_or_none, number_or_nothing,
+)  # fmt: skip
 CHOICES: tuple[Choice[Any], ...] = (APPROVAL_ABOVE, DO_NOT_CALL_BY_OUTCOME)
 
 
@@ -80,7 +83,7 @@ def change_settings(session: Session, typed: Mapping[str, str], actor: Actor, no
     wanted = {choice: _read(choice, typed[choice.name]) for choice in CHOICES if choice.name in typed}
     before, after = {}, {}
     for choice, value in wanted.items():
-        row = _locked(session, choice)
+        row = locked_choice(session, choice)
         if row.value["is"] != value:
             before[choice.name], after[choice.name] = row.value["is"], value
             row.value = {"is": value}
@@ -103,7 +106,7 @@ def _read(choice: Choice[T], text: str) -> T:
         raise Invalid(str(problem), choice.name) from None
 
 
-def _locked(session: Session, choice: Choice[Any]) -> Setting:
+def locked_choice(session: Session, choice: Choice[Any]) -> Setting:
     """The choice's row, made when it is the first time; of two admins the second sees what the first decided."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     fresh = {"name": choice.name, "value": {"is": choice.default}}

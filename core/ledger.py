@@ -17,7 +17,7 @@ from core.models import Attempt, Campaign, Contact, Target, Wave
 from core.progress import recount
 from core.states import GIVEN_BACK, OVER_CAMPAIGNS, RETRYABLE, SETTLED_AT_ONCE, ContactState, Verdict, WaveState
 from core.suppressions import add_numbers, cut_reason
-from core.waves import finish_if_settled, lock_wave, move_wave, unsettled_left, void_wave
+from core.waves import finish_if_settled, lock_wave, move_wave, note_difference, unsettled_left, void_wave
 
 MAY_HAVE_BEEN_SENT = (WaveState.PLANNED, WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
 
@@ -66,8 +66,9 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     attempt, learned = _record(session, wave, contact, attempts, fact, now)
     if attempt is not None and attempt.do_not_call and attempt not in asked_off:
         _never_call_again(session, contact, fact, now)
-    contact.last_event_at = now
-    _heard_of(wave, now)
+    if learned:  # a poll that brings nothing new is no event
+        contact.last_event_at = now
+        _heard_of(wave, now)
     was_settled = contact.settled_at is not None
     refold(session, contact, wave if contact.wave_id == wave.id else current, attempts, now)
     settled_now = contact.settled_at is not None and not was_settled
@@ -96,9 +97,10 @@ def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: dateti
         wave.provider_over_at = now
     if wave.provider_over_at is None or fact.over:
         wave.provider_status = fact.status or wave.provider_status
-    _heard_of(wave, now)
     if held == (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at):
         return Applied(Verdict.REPEAT, "Nothing new.")
+    _heard_of(wave, now)
+    note_difference(session, wave, now)
     frees = fact.over and settle_wave(session, wave, now)
     return Applied(Verdict.APPLIED, f"Calls begun at the provider: {wave.provider_initiated or 0:,}.", frees=frees)
 
@@ -108,7 +110,7 @@ def accept_by_evidence(session: Session, wave: Wave, found: str, now: datetime) 
     if wave.state not in MAY_HAVE_BEEN_SENT:
         return False
     wave.evidence = [*wave.evidence, {"at": now.isoformat(), "looked": "reports of the provider", "found": found}]
-    move_wave(wave, WaveState.ACCEPTED, now)
+    move_wave(wave, WaveState.ACCEPTED, found, now)
     wave.accepted_at = wave.claimed_at or now
     wave.next_poll_at = now
     mark_submitted(session, wave)

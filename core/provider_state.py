@@ -28,6 +28,17 @@ class Tried:
     quota: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class QuotaLimits:
+    lines: int | None = None
+    calls_left: int | None = None
+    words: str = ""
+
+
+def quota_limits(session: Session, now: datetime) -> QuotaLimits:
+    return QuotaLimits()
+
+
 def provider_state(session: Session) -> ProviderState:
     """The one row; made on first use inside a write."""
     state = session.get(ProviderState, 1)

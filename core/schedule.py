@@ -10,6 +10,10 @@ from core.models import Campaign
 TYPICAL_CALL = timedelta(minutes=2)
 # So long may a wave that is cut wait for its claim.
 FRESH = timedelta(seconds=60)
+# A process that is handing a wave over has died if it says nothing for so long; its job cannot live longer.
+SUBMITTING_LIMIT = timedelta(seconds=120)
+# So long evidence is looked for before a person is asked.
+SETTLE_TIME = timedelta(minutes=15)
 # Beyond these, some database or some zone has no such day, and a length of time added to it goes nowhere.
 EARLIEST_YEAR, LATEST_YEAR = 2000, 2200
 SHORT_CALL, LONG_CALL = timedelta(seconds=45), timedelta(minutes=3)
@@ -38,6 +42,11 @@ def start_of(local: datetime, zone: str) -> datetime:
             f"The clocks in {zone} skip {local:%H:%M} on {day}. Choose {shown:%H:%M}, for example.", "start_local"
         )
     return instant
+
+
+def moment_words(at: datetime, zone: str) -> str:
+    """An instant as the clocks of a zone show it: "27 Nov 2026, 09:00 (Europe/Berlin)"."""
+    return f"{at.astimezone(zone_info(zone)):%-d %b %Y, %H:%M} ({zone})"
 
 
 def shown_twice(at: datetime, zone: str) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from core.audit import CALLBOARD, note
 from core.bars import barred
 from core.facts import Sent, Submission
+from core.guards import REFUSED, too_late
 from core.launch import lock_campaign
 from core.ledger import mark_submitted
 from core.models import Campaign, Contact, Target, Wave
@@ -24,9 +25,6 @@ from core.schedule import FRESH, wave_length
 from core.states import CampaignState, ContactState, WaveState
 from core.vault import Vault
 from core.waves import detach, lock_wave, move_wave, void_wave
-
-SUBMITTING_LIMIT = timedelta(seconds=120)
-SETTLE_TIME = timedelta(minutes=15)
 
 # What a later certainty of the claim holder may still correct: it alone knows whether it sent.
 _STILL_OURS = (WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
@@ -62,7 +60,12 @@ def claim(session: Session, wave_id: int, public_url: str | None, vault: Vault, 
         update(Wave)
         .where(Wave.id == wave_id, Wave.state == WaveState.PLANNED)
         .values(
-            state=WaveState.SUBMITTING, state_since=now, claim=token, claimed_at=now, submissions=Wave.submissions + 1
+            state=WaveState.SUBMITTING,
+            state_since=now,
+            words="It is being handed over.",
+            claim=token,
+            claimed_at=now,
+            submissions=Wave.submissions + 1,
         )
     )
     if won.rowcount != 1:  # type: ignore[attr-defined]
@@ -79,8 +82,14 @@ def _staleness(session: Session, campaign: Campaign, wave: Wave, now: datetime) 
         return f"Not sent: the campaign is {campaign.state}."
     if campaign.hold == RESTORED:
         return "Not sent: it was cut before the backup that this installation was restored from."
+    if campaign.hold:
+        return f"Not sent: {campaign.hold_words}"
+    if too_late(session, campaign, now):
+        return "Not sent: it is later than this campaign may begin."
     if now - wave.cut_at > FRESH:
         return "Cut anew: it waited too long to be sent as it was."
+    if wave.starts_at is not None and wave.starts_at <= now:
+        return "Cut anew: the time at which the provider was to start it has passed."
     queued = (Contact.wave_id == wave.id, Contact.state == ContactState.QUEUED)
     numbers = session.scalars(select(Contact.number).where(*queued)).all()
     bars = barred(session, numbers, now, recent_days=campaign.recent_days, campaign_id=campaign.id)
@@ -106,7 +115,7 @@ def record(session: Session, held: Claim, outcome: Submission, now: datetime) ->
     learn(session, outcome, now)  # the provider's one row after the campaign's, as `refuse_key` must
     if wave is None:
         return None
-    wave.http_status, wave.words = outcome.http_status, outcome.words
+    wave.http_status = outcome.http_status
     wave.errors = [{"loc": list(error.loc), "message": error.message} for error in outcome.errors]
     if outcome.sent == Sent.ACCEPTED and outcome.campaign:
         _accept(session, wave, outcome, now)
@@ -128,8 +137,8 @@ def record(session: Session, held: Claim, outcome: Submission, now: datetime) ->
 def mark_unknown(wave: Wave, words: str, now: datetime) -> None:
     """It may have been sent: never again by itself. Evidence or a person decides."""
     if wave.state == WaveState.SUBMITTING:
-        move_wave(wave, WaveState.UNKNOWN, now)
-        wave.words, wave.next_poll_at, wave.polls = words, now, 0
+        move_wave(wave, WaveState.UNKNOWN, words, now)
+        wave.next_poll_at, wave.polls = now, 0
 
 
 def _locked_under_claim(session: Session, held: Claim) -> Wave | None:
@@ -143,20 +152,21 @@ def _accept(session: Session, wave: Wave, outcome: Submission, now: datetime) ->
     wave.provider_id = outcome.campaign.provider_id or wave.provider_id
     wave.provider_status = wave.provider_status or outcome.campaign.status
     if wave.state in _STILL_OURS:
-        move_wave(wave, WaveState.ACCEPTED, now)
-        wave.accepted_at, wave.next_poll_at, wave.polls = now, now + timedelta(seconds=5), 0
+        move_wave(wave, WaveState.ACCEPTED, outcome.words, now)
+        first = now + timedelta(seconds=5)
+        wave.accepted_at, wave.next_poll_at, wave.polls = now, max(first, wave.starts_at or first), 0
         mark_submitted(session, wave)
 
 
 def _plan_again(wave: Wave, words: str, now: datetime) -> None:
     if wave.state in _STILL_OURS:
-        move_wave(wave, WaveState.PLANNED, now)
-        wave.words, wave.claim, wave.claimed_at, wave.rung_at = words, None, None, None
+        move_wave(wave, WaveState.PLANNED, words, now)
+        wave.claim, wave.claimed_at, wave.rung_at = None, None, None
 
 
 def _refuse(session: Session, wave: Wave, outcome: Submission, now: datetime) -> None:
     """The named people are excluded with the provider's words, the rest go back to the list; a second refusal asks a person."""
-    move_wave(wave, WaveState.REFUSED, now)
+    move_wave(wave, WaveState.REFUSED, outcome.words, now)
     named = _named_targets(wave, outcome)
     for contact in session.scalars(
         select(Contact)
@@ -173,7 +183,7 @@ def _refuse(session: Session, wave: Wave, outcome: Submission, now: datetime) ->
     earlier = select(Wave.state).where(Wave.campaign_id == campaign.id, Wave.ordinal < wave.ordinal)
     before = session.scalar(earlier.where(Wave.state != WaveState.VOID).order_by(Wave.ordinal.desc()).limit(1))
     if before == WaveState.REFUSED:
-        campaign.hold = "refused"
+        campaign.hold, campaign.hold_words = REFUSED, f"The provider refused two submissions: {outcome.words}"
     words = f"Wave {wave.ordinal}: {outcome.words}"
     note(session, CALLBOARD, "wave.refused", "campaign", campaign.id, now, summary=words)
 

@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 from core.clocks import hours_of, zones_of
 from core.hours import instant_words, opens_at
 from core.models import Campaign, Contact, Reservation
+from core.reasons import Reason
 from core.schedule import FRESH, TYPICAL_CALL
 from core.states import ContactState
 
 # A partial index is used only where the statement itself says what the index is about.
 IS_READY = Contact.state == literal_column("'ready'")
+THEN = "The next wave goes then."
 SHORTEST_WAVE = TYPICAL_CALL + FRESH
 Openings = dict[int, datetime | None]
 
@@ -70,18 +72,30 @@ def outside_hours(session: Session, campaign: Campaign, now: datetime) -> str | 
     return _outside(campaign, people, openings(campaign, people, now), now)
 
 
-def why_nobody(session: Session, campaign: Campaign, people: Waiting, opens: Openings, now: datetime) -> str | None:
+def why_nobody(session: Session, campaign: Campaign, people: Waiting, opens: Openings, now: datetime) -> Reason | None:
     """Nobody could be taken: for the hours, because all who are left are held elsewhere, or are due later; None: nobody is left."""
-    if outside := _outside(campaign, people, opens, now):
-        return f"{outside[0].upper()}{outside[1:]}."
-    if name := _called_elsewhere(session, campaign, now):
-        return f"Everybody left is being called by “{name}” at this moment; they are next when it is done with them."
     at, _clock = _first(opens)
+    if outside := _outside(campaign, people, opens, now):
+        return Reason(f"{outside[0].upper()}{outside[1:]}.", THEN, at)
+    if name := _called_elsewhere(session, campaign, now):
+        words = f"Everybody left is being called by “{name}” at this moment."
+        return Reason(words, "They are next here when it is done with them.")
     if at and at > now:
         words = f"the next try is due at {_told(campaign, at, now)}."
-        return f"{words[0].upper()}{words[1:]}" if people.ready else f"Everybody was tried; {words}"
+        return Reason(f"{words[0].upper()}{words[1:]}" if people.ready else f"Everybody was tried; {words}", THEN, at)
     due = session.scalar(select(func.min(Contact.due_at)).where(Contact.campaign_id == campaign.id))
-    return f"Everybody was tried; the next try is due at {due:%H:%M} UTC." if due else None
+    if due is None:
+        return None
+    return Reason(f"Everybody was tried; the next try is due at {_told(campaign, due, now)}.", THEN, due)
+
+
+def somebody_could_go(session: Session, campaign: Campaign, now: datetime) -> bool:
+    """Is there anybody who could go into a wave now, were there lines?"""
+    people = waiting(session, campaign)
+    if hours_of(campaign) is None:
+        return bool(people.by(now))
+    opens = openings(campaign, people, now)
+    return any((at := opens.get(clock)) is not None and at <= now for clock in people.by(now))
 
 
 def _outside(campaign: Campaign, people: Waiting, opens: Openings, now: datetime) -> str | None:

@@ -37,20 +37,29 @@ def lock_wave(session: Session, wave_id: int) -> Wave | None:
     return session.scalar(_LOCKED_WAVE, {"wave_id": wave_id})
 
 
-def move_wave(wave: Wave, to: WaveState, now: datetime) -> None:
+def move_wave(wave: Wave, to: WaveState, words: str, now: datetime) -> None:
+    """`words` is the sentence that says why it is there now; what happens next stands in core/reasons.py."""
     check_wave_move(wave.state, to)
-    wave.state, wave.state_since = to, now
+    wave.state, wave.state_since, wave.words = to, now, words
 
 
 def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def cut_wave(session: Session, campaign: Campaign, most: int, lines: int, vault: Vault, now: datetime) -> Wave | None:
+def cut_wave(
+    session: Session,
+    campaign: Campaign,
+    most: int,
+    lines: int,
+    vault: Vault,
+    now: datetime,
+    starts_at: datetime | None = None,
+) -> Wave | None:
     """Take up to `most` contacts that may be called now into a new planned wave; None when there is nobody to take.
 
     The campaign row is locked by the caller. A number that another open wave holds stays with its contact, ready or due; whoever
-    must not be called any more is left out for good.
+    must not be called any more is left out for good. `starts_at` is when the provider shall start it, if it shall do that itself.
     """
     contacts = next_contacts(session, campaign, most, lines, now)
     if not contacts:
@@ -58,7 +67,8 @@ def cut_wave(session: Session, campaign: Campaign, most: int, lines: int, vault:
     ordinal = (session.scalar(select(func.max(Wave.ordinal)).where(Wave.campaign_id == campaign.id)) or 0) + 1
     token, secret = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     wave = Wave(
-        campaign_id=campaign.id, ordinal=ordinal, state=WaveState.PLANNED, state_since=now, cut_at=now, size=0,
+        campaign_id=campaign.id, ordinal=ordinal, state=WaveState.PLANNED, state_since=now, words="Cut just now.", cut_at=now,
+        starts_at=starts_at, size=0,
         lines=lines, name_sent="", request={}, token=vault.seal(token), token_hash=token_hash(token), secret=vault.seal(secret),
         retry_attempts=campaign.retry_attempts if campaign.retry_by == "provider" else 0,
         tells_calls=hears_of_calls(session, campaign.id),
@@ -123,14 +133,34 @@ def detach(session: Session, wave: Wave, *but: int) -> None:
     release(session, wave)
 
 
+def disagrees(session: Session, wave: Wave) -> bool:
+    """Does the provider count more than we know of, or say that it is over while we wait for somebody?"""
+    begun, settled, total = session.execute(
+        select(
+            func.count(Contact.id).filter(Contact.attempts > 0), func.count(Contact.settled_at), func.count(Contact.id)
+        ).where(Contact.wave_id == wave.id)
+    ).one()
+    told_done = (wave.provider_completed or 0) + (wave.provider_failed or 0)
+    return (
+        (wave.provider_initiated or 0) > begun
+        or told_done > settled
+        or (wave.provider_over_at is not None and settled < total)
+    )
+
+
+def note_difference(session: Session, wave: Wave, now: datetime) -> None:
+    """Keep since when the provider's counters and our rows disagree."""
+    wave.differs_since = (wave.differs_since or now) if disagrees(session, wave) else None
+
+
 def release(session: Session, wave: Wave) -> None:
     session.execute(delete(Reservation).where(Reservation.wave_id == wave.id))
 
 
 def void_wave(session: Session, wave: Wave, words: str, now: datetime) -> None:
     """A planned wave that must not go as it was cut: its people are ready again."""
-    move_wave(wave, WaveState.VOID, now)
-    wave.words, wave.counts = words, {}
+    move_wave(wave, WaveState.VOID, words, now)
+    wave.counts = {}
     detach(session, wave)
 
 
@@ -144,7 +174,7 @@ def finish_if_settled(session: Session, wave: Wave, now: datetime) -> bool:
     session.flush()
     if wave.state != WaveState.ACCEPTED or unsettled_left(session, wave):
         return False
-    move_wave(wave, WaveState.FINISHED, now)
+    move_wave(wave, WaveState.FINISHED, "Everybody in it is settled.", now)
     wave.finished_at, wave.next_poll_at = now, None
     wave.counts = count_states(session, wave.id)
     release(session, wave)

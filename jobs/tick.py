@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.database import writing
-from core.dispatch import advance, live_campaigns
+from core.dispatch import Round, advance, live_campaigns
 from core.links import unmailed_links
 from core.lists import waiting_lists
 from core.messages import progress_due, tell_progress
@@ -58,13 +58,17 @@ def tick_all() -> None:
 def _tick(session: Session, campaign_id: int) -> None:
     with writing(session):
         round_ = advance(session, campaign_id, vault(), now())
-    redis_url = settings().redis_url
+    ring_for(settings().redis_url, round_)
+    if round_.changed:
+        announce(settings().redis_url, campaign_id)
+
+
+def ring_for(redis_url: str, round_: Round) -> None:
+    """Ring for what one look at a campaign, once it is committed, leaves to be done."""
     for wave_id in round_.submit:
         ring(redis_url, SUBMIT, wave_id)
     for wave_id in round_.ask:
         ring(redis_url, ASK, wave_id)
-    if round_.changed:
-        announce(redis_url, campaign_id)
 
 
 def _tick_safely(session: Session, campaign_id: int) -> None:

@@ -95,4 +95,4 @@ def _key_complaint(words: str) -> dict[str, Any]:
 
 bp.after_request(add_headers)
 
-from blueprints.api import agents, document, lists, suppressions  # noqa: E402, F401 (they hang their views on the blueprint)
+from blueprints.api import agents, control, document, lists, suppressions  # noqa: E402, F401 (they hang their views on the blueprint)

@@ -9,6 +9,6 @@ from core.models.suppressions import Suppression, SuppressionImport
 
 __all__ = [
     "Agent", "ApiToken", "Approval", "Attempt", "AuditEntry", "Campaign", "Contact", "ContactList", "CreateKey", "Delivery",
-    "Endpoint", "Lease", "LostSubmission", "Message", "MessageTry", "Person", "PersonLink", "ProviderState", "RememberedColumns", "Reservation",
-    "Row", "Setting", "SignIn", "SignInFailure", "Suppression", "SuppressionImport", "Target", "Wave",
+    "Endpoint", "Lease", "LostSubmission", "Message", "MessageTry", "Person", "PersonLink", "ProviderState", "RememberedColumns",
+    "Reservation", "Row", "Setting", "SignIn", "SignInFailure", "Suppression", "SuppressionImport", "Target", "Wave",
 ]  # fmt: skip

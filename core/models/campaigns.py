@@ -22,8 +22,9 @@ class Campaign(Base):
     `hold` stops dispatch until a person releases it ("refused", "restored", "breaker", "late"), `hold_words` is why; `alarm` names
     people who may have been called twice. `start_by` is us or provider (which then starts the one wave at `start_at`); after
     `latest_start_at` a person is asked. `pace` is flowing or strict; `priority` (−1, 0, 1) counts where lines are scarce, and
-    `lines_wanted` is how many more it could use now. The safety switch opens when more than `breaker_percent` (None: never) of the
-    last `breaker_calls` people settled since `breaker_from` failed.
+    `lines_wanted` is how many more it could use now, since when it waits for its turn. `state_by` is who moved it to its state.
+    The safety switch opens when more than `breaker_percent` (None: never) of the last `breaker_calls` people settled since
+    `breaker_from` failed.
     `is_test` marks a test call: a campaign of one person that stands in no list and no sum; `test_of_id` is the draft it is of.
     `recent_days` leaves out whoever another campaign reached or tried in that many days (0: nobody). Calling hours: on `hours_days`
     (0 is Monday) from minute `hours_from` to `hours_to` of the day (None: at any time), by the clock that `hours_by` names: the
@@ -68,11 +69,13 @@ class Campaign(Base):
     state_since: Mapped[datetime]
     why: Mapped[str] = mapped_column(Text, default="")
     why_since: Mapped[datetime | None]
+    state_by: Mapped[str] = mapped_column(String(255), default="")
     next_words: Mapped[str] = mapped_column(Text, default="")
     next_at: Mapped[datetime | None]
     hold: Mapped[str | None] = mapped_column(String(20))
     hold_words: Mapped[str] = mapped_column(Text, default="")
     lines_wanted: Mapped[int] = mapped_column(default=0)
+    lines_wanted_since: Mapped[datetime | None]
     breaker_from: Mapped[datetime | None]
     alarm: Mapped[str | None] = mapped_column(Text)
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from core.database import writing
 from core.facts import AttemptStatus, Sent
 from core.models import Contact, Suppression, Wave
-from core.submission import SETTLE_TIME
+from core.schedule import SETTLE_TIME
 from tests.core.cast import accepted, answer, claimed, later, launched, number, report, states, tick
 from tests.factories import make_campaign
 
@@ -155,7 +155,7 @@ def test_a_refused_campaign_is_tried_again_by_a_person(launcher, session, now, c
         answer(session, claimed(session, wave_id, now), Sent.REFUSED, now)
     tick(session, campaign, now)
     page = f"/campaigns/{campaign.id}"
-    assert "somebody must look at its words" in text(launcher.get(page))
+    assert "Somebody looks at its words" in text(launcher.get(page))
     assert launcher.post(f"{page}/try-again").status_code == 303
     assert launcher.post(f"{page}/try-again").status_code == 409
     assert len(tick(session, campaign, now).submit) == 1

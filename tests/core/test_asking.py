@@ -10,7 +10,7 @@ from core.database import writing
 from core.facts import AttemptStatus, CallFact, CampaignFact, Sent
 from core.models import ProviderState, Wave
 from core.provider_state import provider_state
-from core.submission import SETTLE_TIME
+from core.schedule import SETTLE_TIME
 from tests.core.cast import (
     accepted,
     answer,

@@ -139,7 +139,7 @@ def test_the_list_is_taken_in_its_order_but_for_those_whose_hours_have_not_come(
     assert states(session, campaign) == ["ready", "submitted", "ready", "submitted"]
     tick(session, campaign, NOON)
     told = "outside calling hours until 15:00 on Monday in Europe/Berlin; people are called by clocks of their own."
-    assert why(session, campaign) == f"Wave 1 is calling; 2 people wait, {told}"
+    assert why(session, campaign) == f"Wave 1 is calling; 2 of 5 lines are busy; whoever waits is {told}"
     for number in (BERLIN, NAIROBI):
         report_of(session, wave, number, AttemptStatus.ANSWERED, f"call-{number}")
     tick(session, campaign, NOON)

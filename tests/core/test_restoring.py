@@ -75,7 +75,7 @@ def test_a_test_call_of_then_is_stopped(session, now):
 def test_nobody_is_left_out_because_of_a_restore(session, now):
     campaign = launched(session, now)
     restore(session, now)
-    with pytest.raises(Conflict, match="A restore holds this campaign"), writing(session):
+    with pytest.raises(Conflict, match="No refusal holds this campaign"), writing(session):
         leave_out(session, campaign.id, LAUNCHER, now)
 
 

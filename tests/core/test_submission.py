@@ -12,7 +12,8 @@ from core.facts import AttemptStatus, CallFact, CampaignFact, FieldError, Sent
 from core.ledger import apply_call, apply_campaign
 from core.models import AuditEntry, Contact, Wave
 from core.provider_state import notice_key
-from core.submission import SETTLE_TIME, SUBMITTING_LIMIT, give_back
+from core.schedule import SETTLE_TIME, SUBMITTING_LIMIT
+from core.submission import give_back
 from core.waves import lock_wave
 from tests.core.cast import (
     LAUNCHER,

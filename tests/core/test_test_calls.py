@@ -18,7 +18,7 @@ from core.launch import launch
 from core.lookups import campaigns_page
 from core.models import AuditEntry, Campaign, Contact, Person, Reservation, Row, Wave
 from core.row_store import drop_rows
-from core.submission import SETTLE_TIME
+from core.schedule import SETTLE_TIME
 from core.test_calls import MOST_AN_HOUR, PATIENCE, newest_test_call, phone_of, place_test_call
 from tests.core.cast import accepted, answer, claimed, report, states, tick
 from tests.factories import make_agent, make_campaign, make_list, make_person

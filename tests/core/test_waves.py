@@ -141,7 +141,7 @@ def test_our_retry_is_a_later_wave_and_the_boxes_still_add_up(session, now):
     report(session, wave, 1, A.ANSWERED, now)
     assert tick(session, campaign, later(now, minutes=29)).submit == []
     session.refresh(campaign)
-    assert campaign.why == "Everybody was tried; the next try is due at 12:30 UTC."
+    assert campaign.why == "Everybody was tried; the next try is due at 12:30 on Monday (UTC)."
     second = accepted(session, campaign, later(now, minutes=31))
     assert states(session, campaign) == ["submitted", "answered"]
     check_boxes(session, campaign)

@@ -15,8 +15,8 @@ from core.facts import AttemptStatus, CallFact, Sent
 from core.fold import SILENCE_MARGIN
 from core.inbox import Envelope, Letter, address_of, receive
 from core.models import AuditEntry, Campaign, Contact, Wave
+from core.schedule import SETTLE_TIME
 from core.states import CampaignState, WaveState
-from core.submission import SETTLE_TIME
 from tests.core.cast import (
     LAUNCHER,
     accepted,

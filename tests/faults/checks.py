@@ -13,9 +13,8 @@ from core.fold import silence_ends
 from core.models import AuditEntry, Campaign, Contact, Target, Wave
 from core.progress import OUTCOMES, progress
 from core.provider_state import trouble
-from core.schedule import FRESH
+from core.schedule import FRESH, SETTLE_TIME, SUBMITTING_LIMIT
 from core.states import CampaignState, ContactState, WaveState
-from core.submission import SETTLE_TIME, SUBMITTING_LIMIT
 from tests.sandbox_process import SandboxProcess
 
 # How late the clock that moves waves on may be.
