@@ -76,12 +76,20 @@ REFUSALS: dict[int, tuple[str, Schema]] = {
     403: ("The token does not permit this.", SHARE),
     404: ("There is no such thing.", SHARE),
     408: ("The body took too long.", SHARE),
-    409: ("The campaign of an earlier such create was taken back, or refused, by a person.", SHARE),
+    409: (
+        "The campaign's state does not allow this; of a create: a person took the first one back, or refused it.",
+        SHARE,
+    ),
     413: ("The body is too large.", SHARE),
     422: ("Something in the request is wrong.", SHARE),
     429: ("Too many requests within a minute, or too many without a valid token.", RETRY_AFTER | SHARE),
     500: ("A fault of ours.", {}),
     503: ("The database is busy; nothing was changed.", RETRY_AFTER),
+}
+ACTS = {
+    "pause": "Hand nothing more over until it is resumed; what was handed over finishes. May be repeated.",
+    "resume": "Go on after a pause. May be repeated.",
+    "stop": "Never call whoever was not handed over; what was handed over finishes. May be repeated, not undone.",
 }
 ALWAYS, READS, SENDS = (401, 403, 429, 500, 503), (422,), (400, 408, 413, 422)
 
@@ -104,6 +112,15 @@ def _list(name: str, words: str, answer: str, *filters: Schema, of_campaign: boo
     parameters = [CAMPAIGN_ID] * of_campaign + [*filters, CURSOR, LIMIT]
     refused = (*READS, 404) if of_campaign else READS
     return {"get": _operation(name, words, "read", answer, refused, parameters=parameters)}
+
+
+def _act(name: str, words: str) -> dict[str, Schema]:
+    refused = (404, 409)
+    return {
+        "post": _operation(
+            f"{name}Campaign", words, "launch", "CampaignWithContacts", refused, parameters=[CAMPAIGN_ID]
+        )
+    }
 
 
 def _body(name: str) -> Schema:
@@ -132,6 +149,7 @@ def _paths() -> dict[str, Schema]:
                 "CampaignWithContacts", (404,), parameters=[CAMPAIGN_ID],
             ),
         },
+        **{f"/campaigns/{{campaign_id}}/{act}": _act(act, words) for act, words in ACTS.items()},
         "/campaigns/{campaign_id}/contacts": _list(
             "listContacts", "Its contacts, in the order of its list.", "Contacts", _query("state", one_of(CONTACT_STATES)),
         ),

@@ -1,5 +1,6 @@
 """Whom each door lets in: the whole table, and every route asked by everybody."""
 
+import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -34,6 +35,7 @@ DOORS = {
     """,
     "launcher": """
         approvals.approve approvals.refuse campaigns.it_was_sent campaigns.leave_out campaigns.send_again campaigns.try_again
+        control.ask_stop control.pause control.resume control.stop
         compose.ask compose.launch compose.place_test_call compose.test_call messages.index messages.resume messages.send_again
         messages.send_all_again messages.show
     """,
@@ -46,7 +48,7 @@ DOORS = {
     """,
     "read": "api.agents api.campaigns api.contacts api.deliveries api.list_suppressions api.messages api.show",
     "compose": "api.keep api.suppress api.unsuppress",
-    "launch": "api.create",
+    "launch": "api.create api.pause api.resume api.stop",
 }
 TOKENS = {scope: scope for scope in SCOPES} | {"every": " ".join(SCOPES), "no": ""}
 
@@ -90,11 +92,17 @@ def callers(app, session, sign_in_as):
 
 
 def knock(app, method, path, headers):
-    """The status for somebody who comes with these headers; a stream is left as soon as it begins."""
+    """The status for somebody who comes with these headers; a stream is left as soon as it begins.
+
+    At each door from another address: whoever tries many without a token is kept waiting.
+    """
+    place = {"REMOTE_ADDR": f"10.0.{zlib.crc32(path.encode()) % 65536 // 256}.{zlib.crc32(path.encode()) % 256}"}
     browser = app.test_client()
     for cookie in headers.get("Cookie", "").split():
         browser.set_cookie(*cookie.split("=", 1))
-    with browser.open(path, method=method, headers={"Accept": "application/json"} | headers) as answer:
+    with browser.open(
+        path, method=method, environ_base=place, headers={"Accept": "application/json"} | headers
+    ) as answer:
         return answer.status_code
 
 

@@ -97,6 +97,12 @@ class Desk:
         self.session.commit()
         return f"/campaigns/{campaign.id}/{act}", {}
 
+    def running(self, act: str, state: str = "running", api: str = "") -> tuple[str, dict]:
+        campaign = launched(self.session, datetime.now(UTC), first=self.me.id * 10)
+        campaign.state = state
+        self.session.commit()
+        return f"{api}/campaigns/{campaign.id}/{act}", {}
+
     def told(self, act: str, **given) -> tuple[str, dict]:
         campaign = make_campaign(self.session, state="running")
         message = make_message(self.session, make_endpoint(self.session, campaign, **given), state="given_up")
@@ -171,6 +177,12 @@ ENTRIES = {
     "campaigns.leave_out": ("campaign.leave_out", lambda d: d.held("leave-out")),
     "campaigns.never_call_again": ("suppression.add", lambda d: (f"{d.contact()}/never-call-again", {})),
     "campaigns.send_again": ("wave.send_again", lambda d: d.undecided("send-again", typed="3")),
+    "api.pause": ("campaign.pause", lambda d: d.running("pause", api="/api/v1")),
+    "api.resume": ("campaign.resume", lambda d: d.running("resume", "paused", api="/api/v1")),
+    "api.stop": ("campaign.stop", lambda d: d.running("stop", api="/api/v1")),
+    "control.pause": ("campaign.pause", lambda d: d.running("pause")),
+    "control.resume": ("campaign.resume", lambda d: d.running("resume", "paused")),
+    "control.stop": ("campaign.stop", lambda d: d.running("stop")),
     "campaigns.try_again": ("campaign.try_again", lambda d: d.held("try-again")),
     "compose.ask": ("campaign.ask_approval", lambda d: d.checked("ask", size=4)),
     "compose.delete": ("campaign.delete", lambda d: d.on_draft("delete", {})),
