@@ -86,4 +86,4 @@ def test_whatever_a_program_sends_is_answered_as_described(served, tmp_path):
     environ = os.environ | {"SCHEMATHESIS_HOOKS": str(DATA / "schemathesis_hooks.py")}
     done = subprocess.run(wanted, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 11" in done.stdout
+    assert "Tested: 14" in done.stdout
