@@ -67,10 +67,14 @@ def _settings(campaign: Campaign, contact_list: ContactList) -> dict[str, Any]:
     columns = {name: getattr(campaign, name) for name in (*WHAT, *WHEN, "recent_days")}
     of_list = ("id", "version", "state", "country", "mapping", "counts")
     return columns | {
-        "start_at": campaign.start_at and campaign.start_at.astimezone(UTC).isoformat(),
+        "start_at": _utc(campaign.start_at), "latest_start_at": _utc(campaign.latest_start_at),
         "agent": campaign.agent and [campaign.agent.uuid, campaign.agent.variables],
         "version": campaign.version, "list": {name: getattr(contact_list, name) for name in of_list},
     }  # fmt: skip
+
+
+def _utc(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat() if at else None
 
 
 def _plain(value: Any) -> bytes:

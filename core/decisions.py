@@ -1,17 +1,20 @@
 """What only a person may decide: a wave that may have been sent, and one that the provider refuses again and again."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from core import leaving_out
 from core.audit import Actor, note
+from core.bars import ASKED_AT_ONCE, among, batches
 from core.errors import Conflict, Invalid, NotFound
 from core.guards import BREAKER, LATE, REFUSED
 from core.launch import lock_campaign
 from core.ledger import mark_submitted
 from core.models import Campaign, Contact, Target, Wave
-from core.restoring import RESTORED
+from core.restoring import RESTORED, lost_numbers, spoken
 from core.states import ContactState, WaveState
 from core.waves import detach, lock_wave, move_wave
 
@@ -54,6 +57,8 @@ def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -
     """Lift whatever holds a campaign: two refusals, a restore, its safety switch, or that it could not begin in time."""
     campaign = _held_campaign(session, campaign_id)
     words = GO_ON[campaign.hold or ""]
+    if campaign.hold == RESTORED and (people := _leave_out_the_lost(session, campaign, now)):
+        words += f", without {people:,} who had been handed over"
     if campaign.hold == BREAKER:
         campaign.breaker_from = now
     if campaign.hold == LATE:
@@ -64,6 +69,22 @@ def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -
         summary=f"{actor.name} let the campaign {words}.", before=before, after={"hold": None},
     )  # fmt: skip
     return campaign
+
+
+def _leave_out_the_lost(session: Session, campaign: Campaign, now: datetime) -> int:
+    """Whoever a submission that this database does not know had handed over is not called once more; returns how many."""
+    lost = lost_numbers(session, campaign.id)
+    people: list[tuple[Any, str]] = []
+    waits = or_(Contact.state == ContactState.READY, Contact.due_at.is_not(None))
+    columns = select(Contact.id, Contact.number, Contact.due_at, Contact.attempts)
+    for some in batches(lost, ASKED_AT_ONCE):
+        mine = columns.where(Contact.campaign_id == campaign.id, waits, among(session, Contact.number, some))
+        people += [
+            (contact, f"Handed over on {spoken(lost[contact.number])}, after the backup was made.")
+            for contact in session.execute(mine)
+        ]
+    leaving_out.leave_out(session, campaign, people, now)
+    return len(people)
 
 
 def leave_out(session: Session, campaign_id: int, actor: Actor, now: datetime) -> int:

@@ -18,6 +18,7 @@ from core.lines import busy, free_lines, had_its_turn, unsettled_in, wants_nothi
 from core.models import Campaign, Contact, Wave
 from core.moves import move_campaign
 from core.next_contacts import leave_out_clock
+from core.pacing import STRICT
 from core.provider_state import known_state, quota_limits, trouble
 from core.reasons import Reason, calling, in_doubt, say, scheduled, standing
 from core.requests import wave_plan
@@ -37,7 +38,6 @@ from core.vault import Vault
 from core.waiting import openings, outside_hours, somebody_could_go, waiting, why_nobody
 from core.waves import cut_wave, finish_if_settled, move_wave, note_difference, void_wave
 
-STRICT = "strict"
 RING_AGAIN = timedelta(seconds=5)
 CANCEL_CHUNK = 5000
 _UNDECIDED = (WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)

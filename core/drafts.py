@@ -19,6 +19,7 @@ from core.launch import lock_campaign, require_draft
 from core.lists import callable_count, list_of, lock_list, new_list
 from core.lookups import find_campaign
 from core.models import Agent, Approval, Campaign, ContactList
+from core.pacing import check_pacing
 from core.states import CampaignState
 from core.test_calls import forget_draft
 from core.variables import why_blocked
@@ -26,7 +27,7 @@ from core.variables import why_blocked
 WHAT = ("name", "agent_id", "context", "note")
 WHEN = (
     "start_at", "zone", "lines", "retry_by", "retry_attempts", "retry_gap_minutes", "retry_outcomes", "wave_size", "hours_days",
-    "hours_from", "hours_to", "hours_by",
+    "hours_from", "hours_to", "hours_by", "latest_start_at", "start_by", "pace", "priority", "breaker_percent", "breaker_calls",
 )  # fmt: skip
 FIELDS = {"what": WHAT, "when": WHEN}
 LABELS = {
@@ -34,6 +35,8 @@ LABELS = {
     "lines": "Calls at a time", "retry_by": "Who retries", "retry_attempts": "More tries", "retry_gap_minutes": "Gap",
     "retry_outcomes": "Outcomes to retry", "wave_size": "Wave size",
     "hours_days": "Days of calling", "hours_from": "Calling from", "hours_to": "Calling until", "hours_by": "Whose clock",
+    "latest_start_at": "Latest start", "start_by": "Who starts it", "pace": "Waves", "priority": "Priority",
+    "breaker_percent": "Safety switch", "breaker_calls": "Calls it looks at",
 }  # fmt: skip
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\b")
 Problems = dict[str, list[str]]
@@ -172,8 +175,10 @@ def delete_draft(session: Session, campaign_id: int, actor: Actor, now: datetime
 def problems(session: Session, campaign: Campaign, now: datetime) -> Problems:
     """What keeps this draft from being launched: sentences for each step that has a form."""
     contact_list = list_of(session, campaign.id)
+    people = callable_count(contact_list)
     return {
-        "what": _what_problems(campaign), "who": _who_problems(campaign, contact_list), "when": _when_problems(campaign, now)
+        "what": _what_problems(campaign), "who": _who_problems(campaign, contact_list),
+        "when": _when_problems(campaign, people, now),
     }  # fmt: skip
 
 
@@ -198,14 +203,17 @@ def _who_problems(campaign: Campaign, contact_list: ContactList) -> list[str]:
     return why_blocked(campaign, contact_list)
 
 
-def _when_problems(campaign: Campaign, now: datetime) -> list[str]:
+def _when_problems(campaign: Campaign, people: int, now: datetime) -> list[str]:
     found = []
     if campaign.start_at is not None and campaign.start_at <= now:
         found.append("The start time has passed: choose a later one, or start now.")
     if not 1 <= campaign.lines <= 10:
         found.append("Calls at a time must be between 1 and 10.")
+    if campaign.latest_start_at is not None and campaign.latest_start_at <= now:
+        found.append("The latest start has passed: choose a later one, or none.")
     try:
         check_hours_of(campaign)
+        check_pacing(campaign, people or None)
     except Invalid as problem:
         found.append(str(problem))
     return found

@@ -15,6 +15,7 @@ from core.models import Setting
 
 T = TypeVar("T")
 MOST_PEOPLE = 1_000_000
+MOST_LINES = 1000
 YES_NO = (("yes", "Yes"), ("no", "No"))
 
 
@@ -44,6 +45,16 @@ def people_or_none(text: str) -> int | None:
     return int(digits)
 
 
+def lines_or_none(text: str) -> int | None:
+    """A number of calls at a time; nothing for no limit."""
+    digits = text.strip()
+    if not digits:
+        return None
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 5) or not 1 <= int(digits) <= MOST_LINES:
+        raise Invalid(f"A whole number between 1 and {MOST_LINES:,}, or nothing.")
+    return int(digits)
+
+
 def number_or_nothing(value: int | None) -> str:
     return "" if value is None else str(value)
 
@@ -67,9 +78,12 @@ DO_NOT_CALL_BY_OUTCOME: Choice[bool] = Choice(
     True, yes_or_no, lambda value: "yes" if value else "no", YES_NO,
 )  # fmt: skip
 LINES_IN_ALL: Choice[int | None] = Choice(
-    "lines_in_all", "Calls at a time over all campaigns", "Empty: no limit.", None, people_or_none, number_or_nothing,
+    "lines_in_all", "Calls at a time over all campaigns",
+    "Where they are scarce, campaigns share them: those that go before others first, then each as much as the others. Empty: only "
+    "each campaign's own number counts, and the provider's quota where it tells one. What is handed over already goes on.",
+    None, lines_or_none, number_or_nothing,
 )  # fmt: skip
-CHOICES: tuple[Choice[Any], ...] = (APPROVAL_ABOVE, DO_NOT_CALL_BY_OUTCOME)
+CHOICES: tuple[Choice[Any], ...] = (APPROVAL_ABOVE, LINES_IN_ALL, DO_NOT_CALL_BY_OUTCOME)
 
 
 def value_of(session: Session, choice: Choice[T]) -> T:

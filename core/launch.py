@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -16,6 +15,8 @@ from core.errors import AwaitsApproval, Conflict, Invalid, NotFound
 from core.installation import needs_approval
 from core.models import Agent, Campaign, Contact, ContactList, Row
 from core.moves import move_campaign
+from core.pacing import check_pacing
+from core.reasons import STARTING, say, scheduled
 from core.requests import MOST_TARGETS
 from core.states import CALLABLE_VERDICTS, CampaignState, ContactState, RowVerdict
 
@@ -55,7 +56,8 @@ def launchable_list(session: Session, campaign: Campaign, campaign_version: int,
         raise Conflict("The campaign was changed since you looked at it. Please check it once more.")
     if campaign.agent_id is None:
         raise Invalid("Choose the agent that makes the calls.", "agent")
-    _check_settings(campaign)
+    people = sum(int(contact_list.counts.get(verdict, 0)) for verdict in CALLABLE_VERDICTS)
+    _check_settings(campaign, people or None)
     return contact_list
 
 
@@ -93,7 +95,7 @@ def lock_campaign(session: Session, campaign_id: int) -> Campaign:
     return campaign
 
 
-def _check_settings(campaign: Campaign) -> None:
+def _check_settings(campaign: Campaign, people: int | None) -> None:
     if not campaign.name.strip():
         raise Invalid("Give the campaign a name.", "name")
     if not 1 <= campaign.lines <= 10:
@@ -104,24 +106,28 @@ def _check_settings(campaign: Campaign) -> None:
     if not 0 <= campaign.retry_attempts <= most:
         raise Invalid(f"Tries after the first must be between 0 and {most}.", "retry_attempts")
     check_hours_of(campaign)
+    check_pacing(campaign, people)
 
 
 def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, asked_by: str) -> None:
-    later = campaign.start_at is not None and campaign.start_at > now
+    """What the provider shall start later is handed over now: from the launch on it runs."""
+    later = campaign.start_at is not None and campaign.start_at > now and campaign.start_by == "us"
     to = CampaignState.SCHEDULED if later else CampaignState.RUNNING
     before = {"state": campaign.state}
     campaign.launched_at, campaign.launched_by = now, asked_by or actor.name
     campaign.started_at = None if later else now
-    campaign.why, campaign.why_since = waits_for_start(campaign) if later else "Starting.", now
+    say(campaign, scheduled(campaign) if later else STARTING, now)
     campaign.version += 1
     agent = session.get(Agent, campaign.agent_id)
     if agent is not None:
         agent.last_used_at = now
-    move_campaign(session, campaign, to, now)
+    move_campaign(session, campaign, to, now, by=campaign.launched_by)
     settings = {
         "state": to, "name": campaign.name, "agent": agent.name if agent else None,
         "people": campaign.size, "excluded": campaign.excluded_at_launch, "lines": campaign.lines, "wave_size": campaign.wave_size,
-        "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts,
+        "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts, "pace": campaign.pace,
+        "priority": campaign.priority, "start_by": campaign.start_by, "breaker_percent": campaign.breaker_percent,
+        "latest_start_at": campaign.latest_start_at.isoformat() if campaign.latest_start_at else None,
         "hours": hours_words(campaign), "start_at": campaign.start_at.isoformat() if campaign.start_at else None,
     }  # fmt: skip
     people = campaign.size - campaign.excluded_at_launch
@@ -131,13 +137,6 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, as
         settings, words = settings | {"asked_by": asked_by}, f"{words}; {actor.name} approved it"
     note(session, actor, "campaign.launch", "campaign", campaign.id, now, summary=f"{words}.", before=before,
          after=settings)  # fmt: skip
-
-
-def waits_for_start(campaign: Campaign) -> str:
-    """The sentence of a scheduled campaign, by the clock of the zone it was scheduled in."""
-    if campaign.start_at is None:
-        return "Starting."
-    return f"Starts {campaign.start_at.astimezone(ZoneInfo(campaign.zone)):%-d %b %Y, %H:%M} ({campaign.zone})."
 
 
 def _make_contacts(session: Session, campaign: Campaign, contact_list: ContactList, now: datetime) -> tuple[int, int]:

@@ -25,6 +25,9 @@ class Reason:
     at: datetime | None = None
 
 
+STARTING = Reason("Starting.", "The first wave is cut at once.")
+
+
 def say(campaign: Campaign, reason: Reason, now: datetime) -> None:
     """Store it; it holds "since" the moment at which its words, but for their numbers, became these."""
     if _without_numbers(reason.words) != _without_numbers(campaign.why):
@@ -52,7 +55,7 @@ def will_finish(count: int) -> str:
 
 def scheduled(campaign: Campaign) -> Reason:
     if campaign.start_at is None:
-        return Reason("Starting.", "The first wave is cut at once.")
+        return STARTING
     latest = campaign.latest_start_at
     late = f"; if that is not possible by {moment_words(latest, campaign.zone)}, somebody is asked" if latest else ""
     return Reason(

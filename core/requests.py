@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
@@ -38,9 +39,18 @@ def wave_plan(wave_size: int | None, contacts: int) -> WavePlan:
 
 
 def build_request(
-    campaign: Campaign, targets: Iterable[TargetRequest], *, ordinal: int, waves: int, lines: int
+    campaign: Campaign,
+    targets: Iterable[TargetRequest],
+    *,
+    ordinal: int,
+    waves: int,
+    lines: int,
+    starts_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """The body of `POST /campaigns`, without `webhook_url` and `webhook_secret`: those are put in at the POST."""
+    """The body of `POST /campaigns`, without `webhook_url` and `webhook_secret`: those are put in at the POST.
+
+    `starts_at`: when the provider shall start it; it is always told with its offset to UTC.
+    """
     if campaign.agent is None:
         raise ValueError("a campaign without an agent must not be sent")
     by_provider = campaign.retry_by == "provider" and campaign.retry_attempts > 0
@@ -48,7 +58,7 @@ def build_request(
         "agent_id": campaign.agent.uuid,
         "name": sent_name(campaign.name, ordinal, waves),
         "targets": [_target(target) for target in targets],
-        "schedule_at": None,
+        "schedule_at": starts_at.astimezone(UTC).isoformat() if starts_at else None,
         "concurrent_calls": lines,
         "retry_failed": by_provider,
         "retry_attempts": campaign.retry_attempts if by_provider else 0,

@@ -1,15 +1,25 @@
 """After a restore: a database of yesterday does not know whom it called since, so nothing goes on until somebody says so."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
-from core.models import Campaign, PersonLink, Setting, SignIn
+from core.marks import Finding, KnownSubmission, Mark, ensure_mark, raise_mark
+from core.models import Campaign, LostSubmission, PersonLink, Setting, SignIn
 from core.states import LIVE_CAMPAIGNS, OVER_CAMPAIGNS, CampaignState
 
 RESTORED = "restored"
+MOST_SHOWN = 200
+WHY = {
+    Finding.AHEAD: "This database is older than the submissions that were made from here: it was put back from an earlier day.",
+    Finding.STRANGE: "Nothing outside this database says that its submissions were made from here: it is a copy, or both Redis and "
+    "DATA_DIR were lost.",
+}
 
 
 def after_restore(session: Session, made_at: datetime, now: datetime) -> int:
@@ -17,30 +27,117 @@ def after_restore(session: Session, made_at: datetime, now: datetime) -> int:
 
     Drafts too: what is a draft in the backup may have been launched since. Test calls, which nobody would let go on, stop.
     """
+    held = _hold_all(session, now)
+    # Whoever was signed out, and every link that was used or taken back since, would be good again.
+    session.execute(update(SignIn).where(SignIn.revoked_at.is_(None)).values(revoked_at=now))
+    unused = (PersonLink.used_at.is_(None), PersonLink.revoked_at.is_(None))
+    session.execute(update(PersonLink).where(*unused).values(revoked_at=now))
+    _remember(session, {"made_at": made_at.isoformat(), "restored_at": now.isoformat()})
+    words = f"Restored from a backup of {spoken(made_at)}; campaigns that wait to be let go on: {held:,}."
+    after = {"made_at": made_at.isoformat(), "campaigns": held}
+    note(session, CALLBOARD, "installation.restored", "installation", None, now, summary=words, after=after)
+    return held
+
+
+def hold_what_was_found(
+    session: Session, finding: Finding, ours: Mark, highest: int, lost: Sequence[KnownSubmission], now: datetime
+) -> Mark:
+    """Hold every campaign because this database is not what submitted last, and keep what is known of the submissions since.
+
+    `highest` is the mark that stands outside. Of several who find it out at once the first does it; returns the mark from then on.
+    Nobody is signed out: that a database was put back by hand says nothing about the people.
+    """
+    mark = ensure_mark(session)
+    if mark != ours:
+        return mark  # somebody was first, or submits; the next look says more
+    mark = raise_mark(session, max(highest, mark.number + (finding == Finding.STRANGE)))
+    held = _hold_all(session, now)
+    for known in lost:
+        session.add(
+            LostSubmission(
+                campaign_id=known.campaign_id, campaign_name=known.campaign_name, ordinal=known.ordinal,
+                numbers=list(known.numbers), submitted_at=known.at, found_at=now,
+            )
+        )  # fmt: skip
+    _remember(session, {"found": str(finding), "found_at": now.isoformat(), "missing": max(0, highest - ours.number)})
+    words = f"{WHY[finding]} Campaigns that wait to be let go on: {held:,}."
+    after = {"known_here": ours.number, "known_outside": highest, "campaigns": held}
+    note(session, CALLBOARD, "installation.held", "installation", None, now, summary=words, after=after)
+    return mark
+
+
+def _hold_all(session: Session, now: datetime) -> int:
+    """Drafts too: what is a draft in a backup may have been launched since. Test calls, which nobody would let go on, stop."""
     tests = (Campaign.is_test, Campaign.state.in_(LIVE_CAMPAIGNS))
     session.execute(update(Campaign).where(*tests).values(state=CampaignState.STOPPING, state_since=now))
     held = session.scalars(select(Campaign).where(Campaign.state.not_in(OVER_CAMPAIGNS))).all()
     for campaign in held:
         campaign.hold = RESTORED
-    # Whoever was signed out, and every link that was used or taken back since, would be good again.
-    session.execute(update(SignIn).where(SignIn.revoked_at.is_(None)).values(revoked_at=now))
-    unused = (PersonLink.used_at.is_(None), PersonLink.revoked_at.is_(None))
-    session.execute(update(PersonLink).where(*unused).values(revoked_at=now))
-    setting = session.get(Setting, RESTORED) or Setting(name=RESTORED)
-    setting.value = {"made_at": made_at.isoformat(), "restored_at": now.isoformat()}
-    session.add(setting)
-    words = f"Restored from a backup of {spoken(made_at)}; campaigns that wait to be let go on: {len(held):,}."
-    after = {"made_at": made_at.isoformat(), "campaigns": len(held)}
-    note(session, CALLBOARD, "installation.restored", "installation", None, now, summary=words, after=after)
     return len(held)
+
+
+def _remember(session: Session, told: dict[str, Any]) -> None:
+    setting = session.get(Setting, RESTORED) or Setting(name=RESTORED, value={})
+    setting.value = setting.value | told
+    session.add(setting)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Why dispatch waits: when the backup was made, if that is known, when it was noticed, how many submissions are not known here."""
+
+    words: str
+    made_at: datetime | None
+    since: datetime | None
+    missing: int
+
+
+def restored(session: Session) -> Restored | None:
+    """What the page of a restore says; None where there never was one. Only reads."""
+    setting = session.get(Setting, RESTORED)
+    if setting is None:
+        return None
+    told = {
+        name: datetime.fromisoformat(setting.value[name])
+        for name in ("made_at", "found_at", "restored_at")
+        if name in setting.value
+    }
+    made = told.get("made_at")
+    words = (
+        f"Restored from a backup of {spoken(made)}."
+        if made
+        else WHY[Finding(setting.value.get("found", Finding.STRANGE))]
+    )
+    return Restored(words, made, told.get("found_at") or told.get("restored_at"), setting.value.get("missing", 0))
+
+
+def held_campaigns(session: Session) -> Sequence[Campaign]:
+    """Those that still wait to be let go on; asked on every page, so the setting is looked at first."""
+    if session.get(Setting, RESTORED) is None:
+        return []
+    mine = (Campaign.hold == RESTORED, Campaign.state.not_in(OVER_CAMPAIGNS))
+    return session.scalars(select(Campaign).where(*mine).order_by(Campaign.id.desc())).all()
+
+
+def lost_submissions(session: Session) -> Sequence[LostSubmission]:
+    """What was submitted since the backup, as far as it is known; newest first."""
+    return session.scalars(select(LostSubmission).order_by(LostSubmission.submitted_at.desc()).limit(MOST_SHOWN)).all()
+
+
+def lost_numbers(session: Session, campaign_id: int) -> dict[str, datetime]:
+    """Whom such submissions handed over in this campaign, and when."""
+    rows = session.execute(
+        select(LostSubmission.numbers, LostSubmission.submitted_at).where(LostSubmission.campaign_id == campaign_id)
+    )
+    return {number: at for numbers, at in rows for number in numbers}
 
 
 def why_held(session: Session) -> str:
     """The sentence of a campaign that a restore holds."""
-    setting = session.get(Setting, RESTORED)
-    made = f"a backup of {spoken(datetime.fromisoformat(setting.value['made_at']))}" if setting else "a backup"
+    found = restored(session)
+    words = found.words if found else "Restored from a backup."
     return (
-        f"Restored from {made}. What was submitted since then is not known here: compare with the provider "
+        f"{words} What was submitted since then is not known here: compare with the provider "
         "before you let this campaign go on."
     )
 

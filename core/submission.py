@@ -17,6 +17,7 @@ from core.facts import Sent, Submission
 from core.guards import REFUSED, too_late
 from core.launch import lock_campaign
 from core.ledger import mark_submitted
+from core.marks import Mark, next_mark
 from core.models import Campaign, Contact, Target, Wave
 from core.next_contacts import fits
 from core.provider_state import learn, refuse_key, trouble
@@ -39,6 +40,7 @@ class Claim:
     token: str
     claimed_at: datetime
     request: dict[str, Any]
+    mark: Mark
 
 
 def claim(session: Session, wave_id: int, public_url: str | None, vault: Vault, now: datetime) -> Claim | None:
@@ -74,7 +76,7 @@ def claim(session: Session, wave_id: int, public_url: str | None, vault: Vault, 
     if public_url:
         request["webhook_url"] = f"{public_url.rstrip('/')}/webhooks/{vault.open(wave.token)}"
         request["webhook_secret"] = vault.open(wave.secret)
-    return Claim(wave.id, campaign.id, token, now, request)
+    return Claim(wave.id, campaign.id, token, now, request, next_mark(session))
 
 
 def _staleness(session: Session, campaign: Campaign, wave: Wave, now: datetime) -> str | None:

@@ -103,7 +103,9 @@ def _freeze(session: Session, campaign: Campaign, wave: Wave, taken: list[Any]) 
     targets = [TargetRequest(c.number, secrets.token_hex(12), c.caller_id, c.context) for c in taken]
     waves = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch).waves
     wave.size, wave.lines = len(taken), min(wave.lines, len(taken))
-    wave.request = build_request(campaign, targets, ordinal=wave.ordinal, waves=waves, lines=wave.lines)
+    wave.request = build_request(
+        campaign, targets, ordinal=wave.ordinal, waves=waves, lines=wave.lines, starts_at=wave.starts_at
+    )
     wave.name_sent = wave.request["name"]
     session.execute(
         insert(Target),

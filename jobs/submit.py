@@ -4,7 +4,9 @@ import logging
 import time
 
 from core.database import writing
+from core.models import Campaign, Wave
 from core.submission import Claim, claim, give_back, record
+from jobs.marks import is_ours, write_down
 from jobs.provider import provider
 from jobs.queue import TICK, announce, ring
 from jobs.runtime import now, session_scope, settings, vault
@@ -19,6 +21,8 @@ def submit(wave_id: int) -> None:
     """The job. Whatever ends it between the two commits leaves the wave `submitting`, which becomes `unknown`, never sent again."""
     with session_scope() as session:
         client = provider(session)  # before the claim: whatever fails here costs nothing
+        if not is_ours(session):
+            return
         with writing(session):
             began = _clock()
             held = claim(session, wave_id, settings().public_url, vault(), now())
@@ -32,6 +36,13 @@ def submit(wave_id: int) -> None:
             too_late = max(_clock() - began, (now() - held.claimed_at).total_seconds()) >= LONGEST_PAUSE_SECONDS
             return not too_late
 
+        if not write_down(
+            held, session.get_one(Campaign, held.campaign_id).name, session.get_one(Wave, wave_id).ordinal
+        ):
+            with writing(session, patience=30.0):
+                give_back(session, held, "Not sent: neither Redis nor DATA_DIR could keep a note of it.", now())
+            return
+        session.rollback()  # nothing of the database is held while the provider thinks
         outcome = client.create_campaign(held.request, may_send=may_send)
         log.info("wave %s: %s, status %s", wave_id, outcome.sent, outcome.http_status)
         with writing(session, patience=30.0):

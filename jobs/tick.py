@@ -16,6 +16,7 @@ from core.messages import progress_due, tell_progress
 from core.models import Lease
 from core.sending import endpoints_due
 from core.suppression_imports import waiting_imports
+from jobs.marks import is_ours
 from jobs.queue import ASK, LISTS, MAIL, OUTGOING, SUBMIT, SUPPRESSIONS, TICK, announce, ring, ring_once
 from jobs.runtime import now, session_scope, settings, vault
 
@@ -38,6 +39,7 @@ def tick_all() -> None:
         if not _lease(session, holder, now()):
             return
         try:
+            is_ours(session)
             for campaign_id in live_campaigns(session):
                 _tick_safely(session, campaign_id)
             for list_id in waiting_lists(session, now()):

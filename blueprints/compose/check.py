@@ -21,6 +21,7 @@ from core.errors import Conflict, Invalid
 from core.installation import needs_approval
 from core.launch import launch
 from core.models import Campaign
+from core.pacing import PRIORITIES
 from core.row_store import drop_rows
 from jobs.queue import TICK, announce, ring
 
@@ -117,6 +118,10 @@ def _facts(context: dict[str, Any]) -> dict[str, str]:
         "Left out": f"{summary.excluded:,}", "Start": campaign.start_at.isoformat() if campaign.start_at else "at once",
         "Calls at a time": str(campaign.lines), "Waves": f"{summary.plan.waves:,}",
         "Calling hours": summary.hours, "More tries": f"{campaign.retry_attempts} by {campaign.retry_by}",
+        "Started by": "the provider" if campaign.start_by == "provider" else "Callboard",
+        "Latest start": campaign.latest_start_at.isoformat() if campaign.latest_start_at else "none",
+        "Pace": f"{campaign.pace}, {PRIORITIES[campaign.priority].lower()}",
+        "Safety switch": f"{campaign.breaker_percent} % of {campaign.breaker_calls}" if campaign.breaker_percent else "off",
         "Context": json.dumps(campaign.context, ensure_ascii=False)[:300],
     }  # fmt: skip
 

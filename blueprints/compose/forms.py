@@ -26,6 +26,7 @@ from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
 from core.columns import LONGEST_VARIABLE, REF
 from core.errors import Invalid
 from core.hours import DAYS
+from core.pacing import FEWEST_CALLS, FLOWING, LONGEST_GAP_MINUTES, MOST_CALLS, PRIORITIES, STRICT
 from core.requests import MOST_TARGETS
 from core.schedule import zone_names
 
@@ -43,6 +44,17 @@ WHOSE_WORDS = {
     "column": "The time zone column of the list; a row without one goes by the campaign's",
     "number": "Guessed from each number; it is a guess, and where several places are possible all must be inside",
 }
+
+
+STARTER_WORDS = {
+    "us": "Callboard, which can be paused and stopped, and looks once more whom it must not call",
+    "provider": "The provider: everybody is handed over at the launch, and it starts at the chosen time",
+}
+PACE_WORDS = {
+    FLOWING: "as soon as lines are free (flowing)",
+    STRICT: "when everybody in the last one is settled (strict)",
+}
+GAP_UNITS = {1: "minutes", 60: "hours", 24 * 60: "days"}
 
 
 class StepForm(FlaskForm):
@@ -114,10 +126,22 @@ def only_within_hours(form: Form, field: Field) -> None:
         raise StopValidation("Say a time, such as 09:00.")
 
 
+def a_moment_or_nothing(_form: Form, field: Field) -> None:
+    """Empty is fine; what is no time is not taken for empty."""
+    typed = any((raw or "").strip() for raw in field.raw_data or [])
+    if field.data is None:
+        field.errors = []
+        raise StopValidation("Say a date and a time, or nothing." if typed else "")
+
+
 class WhenForm(StepForm):
     start = RadioField("Start", choices={"now": "As soon as it is launched", "later": "At a time"}, default="now")
     start_local = DateTimeLocalField("Date and time", [only_for_later], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     zone = SelectField("Time zone", choices=zone_names)
+    latest_local = DateTimeLocalField(
+        "Do not start later than", [a_moment_or_nothing], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+    )
+    start_by = RadioField("Who starts it", choices=STARTER_WORDS, default="us")
     hours = RadioField(
         "When people may be called", choices={"any": "At any time", "within": "Only within these hours"}, default="any"
     )
@@ -130,13 +154,28 @@ class WhenForm(StepForm):
     )
     retry_by = RadioField("Who calls again", choices={"us": "Callboard", "provider": "The provider"}, default="us")
     retry_attempts = IntegerField("More tries", [InputRequired("0 for none.")])
-    retry_gap_minutes = IntegerField(
-        "Minutes between tries", [Optional(), NumberRange(1, 10080, "Between 1 minute and 7 days (10,080).")]
-    )
+    retry_gap = IntegerField("At least so long between two calls", [Optional()])
+    retry_gap_unit = SelectField("Unit", choices=GAP_UNITS, coerce=int, default=60)
     retry_outcomes = SelectMultipleField("Call again after", choices=OUTCOME_WORDS)
     wave_size = IntegerField(
         "Wave size", [Optional(), NumberRange(1, MOST_TARGETS, f"Between 1 and {MOST_TARGETS:,}, or empty.")]
     )
+
+    pace = RadioField("The next wave goes", choices=PACE_WORDS, default=FLOWING)
+    priority = SelectField("Where lines are scarce", choices=PRIORITIES, coerce=int, default=0)
+    breaker_percent = IntegerField(
+        "Stop if more than so many percent fail", [Optional(), NumberRange(1, 100, "Between 1 and 100, or empty.")]
+    )
+    breaker_calls = IntegerField(
+        "Of the last calls",
+        [Optional(), NumberRange(FEWEST_CALLS, MOST_CALLS, f"Between {FEWEST_CALLS} and {MOST_CALLS:,}.")],
+    )
+
+    def validate_retry_gap(self, field: Field) -> None:
+        if field.data is None:
+            return
+        if not 1 <= field.data * (self.retry_gap_unit.data or 1) <= LONGEST_GAP_MINUTES:
+            raise ValidationError("Between 1 minute and 30 days.")
 
     def validate_retry_attempts(self, field: Field) -> None:
         most, who = (3, "The provider") if self.retry_by.data == "provider" else (10, "Callboard")

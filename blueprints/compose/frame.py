@@ -19,6 +19,7 @@ from core.errors import AwaitsApproval, Conflict, Invalid
 from core.hours import clock_words, days_words
 from core.lists import list_of
 from core.models import Campaign
+from core.pacing import PRIORITIES, experience
 from core.states import CampaignState
 from core.variables import missing_variables
 from jobs.queue import announce
@@ -39,6 +40,7 @@ def frame(campaign: Campaign, step: str) -> dict[str, Any]:
         "steps": [_step(campaign, key, label, problems, total) for key, label in STEPS],
         "summary": preview.summary_of(campaign, contact_list, moment), "now": moment, "span": schedule.span,
         "calls_an_hour": schedule.calls_an_hour(campaign.lines), "stored_words": partial(stored_words, campaign),
+        "experienced": experience(campaign), "priorities": PRIORITIES,
         "hours_now": preview.hours_now(campaign, moment), "start_outside": preview.start_outside(campaign, moment),
         "start_twice": campaign.start_at is not None and schedule.shown_twice(campaign.start_at, campaign.zone),
     }  # fmt: skip
@@ -60,8 +62,11 @@ def stored_words(campaign: Campaign, change: drafts.Change) -> str:
     stored = change.stored
     if change.field == "agent_id":
         return campaign.agent.name if campaign.agent else "none"
-    if change.field == "start_at":
-        return f"{stored:%Y-%m-%d %H:%M} UTC" if stored else "as soon as it is launched"
+    if change.field in ("start_at", "latest_start_at"):
+        unset = "as soon as it is launched" if change.field == "start_at" else "none"
+        return f"{stored:%Y-%m-%d %H:%M} UTC" if stored else unset
+    if change.field == "priority":
+        return PRIORITIES[stored]
     if change.field == "hours_days":
         return days_words(stored)
     if change.field in ("hours_from", "hours_to"):

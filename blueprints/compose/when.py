@@ -7,7 +7,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from blueprints.compose import bp
-from blueprints.compose.forms import DAY_WORDS, OUTCOME_WORDS, WhenForm
+from blueprints.compose.forms import DAY_WORDS, GAP_UNITS, OUTCOME_WORDS, WhenForm
 from blueprints.compose.frame import already_launched, frame, save
 from blueprints.database import db
 from blueprints.runtime import now
@@ -17,11 +17,14 @@ from core.clocks import hours_of
 from core.errors import Conflict, Invalid
 from core.hours import DAY, check_hours
 from core.models import Campaign
+from core.pacing import check_pacing
 from core.schedule import start_of, zone_info
 from core.states import RETRYABLE
 
 # What stands in the fields until somebody chooses hours.
 OFFERED_FROM, OFFERED_TO = 9 * 60, 20 * 60
+# What an empty field comes to.
+DEFAULT_GAP, DEFAULT_CALLS = 120, 20
 
 
 @bp.route("/<int:campaign_id>/compose/when", methods=["GET", "POST"])
@@ -39,11 +42,16 @@ def when(campaign_id: int) -> ResponseReturnValue:
 
 def _values(form: WhenForm) -> dict[str, Any]:
     outcomes = [str(outcome) for outcome in RETRYABLE if outcome in form.retry_outcomes.data]
-    return _hours(form) | {
+    gap = form.retry_gap.data * form.retry_gap_unit.data if form.retry_gap.data else DEFAULT_GAP
+    values = _hours(form) | {
         "start_at": _start_at(form), "zone": form.zone.data, "lines": form.lines.data, "retry_by": form.retry_by.data,
-        "retry_attempts": form.retry_attempts.data, "retry_gap_minutes": form.retry_gap_minutes.data or 120,
-        "retry_outcomes": outcomes, "wave_size": form.wave_size.data,
+        "retry_attempts": form.retry_attempts.data, "retry_gap_minutes": gap,
+        "retry_outcomes": outcomes, "wave_size": form.wave_size.data, "latest_start_at": _latest(form),
+        "start_by": form.start_by.data, "pace": form.pace.data, "priority": form.priority.data,
+        "breaker_percent": form.breaker_percent.data, "breaker_calls": form.breaker_calls.data or DEFAULT_CALLS,
     }  # fmt: skip
+    check_pacing(Campaign(**{"hours_from": None, **values}))
+    return values
 
 
 def _hours(form: WhenForm) -> dict[str, Any]:
@@ -73,11 +81,35 @@ def _start_at(form: WhenForm) -> datetime | None:
     return at
 
 
+def _latest(form: WhenForm) -> datetime | None:
+    if form.latest_local.data is None:
+        return None
+    try:
+        at = start_of(form.latest_local.data, form.zone.data)
+    except Invalid as problem:
+        raise Invalid(str(problem), "latest_local") from None
+    if at <= now():
+        raise Invalid("This time has passed. Choose a later one, or none.", "latest_local")
+    return at
+
+
+def _local(at: datetime | None, zone: str) -> datetime | None:
+    return at.astimezone(zone_info(zone)).replace(tzinfo=None) if at else None
+
+
+def _gap(minutes: int) -> tuple[int, int]:
+    """A gap as it is shown: so many of the largest unit that fits it wholly."""
+    unit = max(each for each in GAP_UNITS if minutes % each == 0)
+    return minutes // unit, unit
+
+
 def _form_of(campaign: Campaign) -> WhenForm:
-    local = campaign.start_at and campaign.start_at.astimezone(zone_info(campaign.zone)).replace(tzinfo=None)
+    gap, unit = _gap(campaign.retry_gap_minutes)
     values = {name: getattr(campaign, name) for name in drafts.WHEN if name != "start_at"}
     values |= {
-        "start": "later" if campaign.start_at else "now", "start_local": local, "hours": "within" if hours_of(campaign) else "any",
+        "start": "later" if campaign.start_at else "now", "start_local": _local(campaign.start_at, campaign.zone),
+        "latest_local": _local(campaign.latest_start_at, campaign.zone), "retry_gap": gap, "retry_gap_unit": unit,
+        "hours": "within" if hours_of(campaign) else "any",
         "hours_from": _shown(OFFERED_FROM if campaign.hours_from is None else campaign.hours_from),
         "hours_to": _shown(OFFERED_TO if campaign.hours_to is None else campaign.hours_to),
     }  # fmt: skip

@@ -128,6 +128,30 @@ def test_two_tabs_do_not_overwrite_each_other(composer, session, draft):
         ({"retry_attempts": "4", "retry_by": "provider"}, "The provider tries again 0 to 3 times."),
         ({"retry_attempts": "2"}, "Choose after which outcomes"),
         ({"wave_size": "1001"}, "Between 1 and 1,000, or empty."),
+        ({"retry_gap": "31", "retry_gap_unit": "1440"}, "Between 1 minute and 30 days."),
+        ({"retry_gap": "-3"}, "Between 1 minute and 30 days."),
+        ({"latest_local": "soon"}, "Say a date and a time, or nothing."),
+        ({"latest_local": "2020-01-01T10:00"}, "This time has passed. Choose a later one, or none."),
+        (
+            {"start": "later", "start_local": "2031-07-01T16:00", "latest_local": "2031-07-01T16:00"},
+            "The latest start should be after the start.",
+        ),
+        ({"start_by": "provider"}, "The provider can start it at a time only"),
+        (
+            {
+                "start": "later",
+                "start_local": "2031-07-01T16:00",
+                "start_by": "provider",
+                "latest_local": "2031-07-02T16:00",
+            },
+            "leave the latest start empty",
+        ),
+        ({"start_by": "nobody"}, "Not a valid choice."),
+        ({"pace": "fast"}, "Not a valid choice."),
+        ({"priority": "9"}, "Not a valid choice."),
+        ({"breaker_percent": "101"}, "Between 1 and 100, or empty."),
+        ({"breaker_calls": "4"}, "Between 5 and 1,000."),
+        ({"breaker_calls": "9" * 40}, "Between 5 and 1,000."),
     ],
 )
 def test_what_is_wrong_about_when_stands_at_its_field(composer, draft, typed, words):
@@ -135,6 +159,23 @@ def test_what_is_wrong_about_when_stands_at_its_field(composer, draft, typed, wo
     answer = composer.post(path(draft, "when"), data=form)
     assert answer.status_code == 422
     assert words in answer.text
+
+
+def test_how_it_is_paced_and_guarded_is_kept_and_told(composer, session, draft):
+    form = WHEN | {
+        "retry_attempts": "2", "retry_outcomes": "no_answer", "retry_gap": "3", "retry_gap_unit": "1440", "pace": "strict",
+        "priority": "1", "breaker_percent": "30", "breaker_calls": "50", "latest_local": "2031-07-01T16:00",
+        "seen": seen(composer, draft, "when"),
+    }  # fmt: skip
+    answer = composer.post(path(draft, "when"), data=form, headers={"HX-Request": "true"})
+    assert "Each person gets up to 3 calls, at least 3 d apart, at any time of day and night" in answer.text
+    fresh(session)
+    kept = session.get_one(Campaign, draft.id)
+    assert (kept.retry_gap_minutes, kept.pace, kept.priority) == (4320, "strict", 1)
+    assert (kept.breaker_percent, kept.breaker_calls) == (30, 50)
+    checked = composer.get(path(draft, "check")).text
+    assert "Stops if more than 30 % of the last 50 calls fail" in checked
+    assert "when everybody in the last one is settled" in composer.get(path(draft, "when")).text
 
 
 def test_a_local_start_is_kept_as_an_instant_and_told_in_utc(composer, session, draft):

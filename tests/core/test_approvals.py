@@ -258,7 +258,9 @@ CAMPAIGN_EDITS = {
     "retry_attempts": st.integers(1, 10), "retry_gap_minutes": st.integers(1, 10080), "retry_outcomes": st.just(["failed"]),
     "version": st.just(2), "agent_id": st.none(), "recent_days": st.integers(1, 90),
     "hours_days": st.just([5, 6]), "hours_from": st.integers(0, 1439), "hours_to": st.integers(1, 1440),
-    "hours_by": st.sampled_from(["column", "number"]),
+    "hours_by": st.sampled_from(["column", "number"]), "pace": st.just("strict"), "priority": st.sampled_from([-1, 1]),
+    "start_by": st.just("provider"), "breaker_percent": st.integers(1, 49), "breaker_calls": st.integers(21, 1000),
+    "latest_start_at": st.datetimes(NOW.replace(tzinfo=None) + timedelta(days=400), timezones=st.just(NOW.tzinfo)),
 }  # fmt: skip
 ROW_EDITS = {
     "number": st.from_regex(r"\+1415556[0-9]{4}", fullmatch=True), "caller_id": st.just("+14155550100"), "time_zone": texts,
