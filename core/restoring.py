@@ -84,7 +84,7 @@ def _remember(session: Session, told: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Why dispatch waits: when the backup was made, if that is known, when it was noticed, how many submissions are not known here."""
+    """Why dispatch waits: when the backup was made, if that is known, since when, how many submissions are not known here."""
 
     words: str
     made_at: datetime | None
@@ -97,11 +97,8 @@ def restored(session: Session) -> Restored | None:
     setting = session.get(Setting, RESTORED)
     if setting is None:
         return None
-    told = {
-        name: datetime.fromisoformat(setting.value[name])
-        for name in ("made_at", "found_at", "restored_at")
-        if name in setting.value
-    }
+    moments = {"made_at", "found_at", "restored_at"} & setting.value.keys()
+    told = {name: datetime.fromisoformat(setting.value[name]) for name in moments}
     made = told.get("made_at")
     words = (
         f"Restored from a backup of {spoken(made)}."

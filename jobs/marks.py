@@ -82,7 +82,8 @@ def _write_redis(mark: Mark, line: str | None) -> bool:
         pipe = web_redis(settings().redis_url).pipeline()
         pipe.eval(RAISE, 1, KEY, mark.installation, mark.number, json.dumps(asdict(mark)))
         if line:
-            pipe.lpush(LOG, line).ltrim(LOG, 0, MOST_IN_REDIS - 1)
+            pipe.lpush(LOG, line)
+            pipe.ltrim(LOG, 0, MOST_IN_REDIS - 1)
         pipe.execute()
     except (RedisError, OSError) as error:
         log.warning("a submission could not be written down in Redis: %s", error)
