@@ -34,6 +34,7 @@ from blueprints import (
     people,
     provider_page,
     request_log,
+    restored,
     runtime,
     security,
     settings_page,
@@ -45,7 +46,7 @@ from config import Settings
 
 BLUEPRINTS = (
     auth.bp, identity.bp, links.bp, account.bp, campaigns.bp, control.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp,
-    do_not_call.bp, inbox.bp, kept_lists.bp, people.bp, api_tokens.bp, provider_page.bp, history.bp, settings_page.bp,
+    do_not_call.bp, inbox.bp, kept_lists.bp, people.bp, api_tokens.bp, provider_page.bp, restored.bp, history.bp, settings_page.bp,
     webhooks.bp, api.bp, health.bp,
 )  # fmt: skip
 # Their callers prove who they are in each request, not by a cookie that another site could make a browser send.

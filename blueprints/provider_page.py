@@ -2,19 +2,23 @@
 
 import hmac
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.database import db, writing
-from blueprints.runtime import now, settings, vault
+from blueprints.requests import local_path
+from blueprints.runtime import now, redis_url, settings, vault
 from blueprints.security import actor, needs
 from config import Settings
+from core import provider_binding
 from core.arrivals import arrivals
+from core.dispatch import live_campaigns
 from core.drafts import saved_agents
 from core.models import ProviderState
-from core.provider_state import known_state, last_accepted_at, record_try
+from core.provider_state import known_state, last_accepted_at, record_try, try_again_now
 from core.requests import MOST_TARGETS
 from jobs.provider import open_provider, try_provider
+from jobs.queue import TICK, ring
 
 bp = Blueprint("provider", __name__, url_prefix="/provider")
 
@@ -34,7 +38,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "provider/show.html", state=state, settings=settings(), key_hint=key_hint(settings()), now=now(),
         accepted_at=last_accepted_at(session), arrivals=arrivals(session), quota_rows=quota_rows(state),
-        most_targets=MOST_TARGETS,
+        most_targets=MOST_TARGETS, belongs_elsewhere=provider_binding.why_not_ours(session),
     )  # fmt: skip
 
 
@@ -49,6 +53,29 @@ def try_it() -> ResponseReturnValue:
     with writing() as session:
         record_try(session, tried, actor(), now())
     flash(tried.words, {True: "success", False: "error", None: "warning"}[tried.works])
+    return redirect(url_for("provider.show"), 303)
+
+
+@bp.post("/try-again")
+@needs("launcher")
+def try_again() -> ResponseReturnValue:
+    """Let the next submission try at once, and ring for every campaign that waits for that."""
+    with writing() as session:
+        lifted = try_again_now(session, actor(), now())
+    for campaign_id in live_campaigns(db.session()) if lifted else []:
+        ring(redis_url(), TICK, campaign_id)
+    flash(
+        "The next submission tries again at once." if lifted else "Nothing keeps submissions back any more.", "success"
+    )
+    return redirect(local_path(request.referrer) or url_for("campaigns.index"), 303)
+
+
+@bp.post("/rebind")
+@needs("admin")
+def rebind() -> ResponseReturnValue:
+    with writing() as session:
+        provider_binding.rebind(session, actor(), now())
+    flash("This database belongs to the provider of the settings now.", "success")
     return redirect(url_for("provider.show"), 303)
 
 

@@ -150,6 +150,12 @@ def schedule_next(session: Session, wave_id: int, words: str, now: datetime) -> 
     wave.next_poll_at = now + _interval(wave, now)
 
 
+def ask_later(session: Session, wave_id: int, at: datetime) -> None:
+    wave = lock_wave(session, wave_id)
+    if wave is not None and wave.next_poll_at is not None:
+        wave.next_poll_at = wave.polled_at = at
+
+
 def _interval(wave: Wave, now: datetime) -> timedelta:
     if now - _begun(wave) > SLOW_AFTER:
         return SLOW_INTERVAL

@@ -19,6 +19,7 @@ from core.models import Campaign, Contact, Wave
 from core.moves import move_campaign
 from core.next_contacts import leave_out_clock
 from core.pacing import STRICT
+from core.provider_binding import why_not_ours
 from core.provider_state import known_state, quota_limits, trouble
 from core.reasons import Reason, calling, in_doubt, say, scheduled, standing
 from core.requests import wave_plan
@@ -224,17 +225,20 @@ def _held_up(session: Session, campaign: Campaign, now: datetime) -> Reason | No
     if reason := held_by(session, campaign):
         return reason
     if words := trouble(session, now):
-        state = known_state(session)
-        then = (
-            "It goes on when the key was changed, or somebody asks to try again."
-            if state.key_refused_at
-            else "Then it is tried again."
-        )
-        return Reason(words, then, None if state.key_refused_at else state.usable_from)
+        return _of_the_provider(session, words)
     quota = quota_limits(session, now)
     if quota.calls_left == 0:
         return Reason(quota.words, "It goes on when the provider says that calls are left.")
     return None
+
+
+def _of_the_provider(session: Session, words: str) -> Reason:
+    if why_not_ours(session):
+        return Reason(words, "An admin says so on the provider's page, or the settings are mended.")
+    state = known_state(session)
+    if state.key_refused_at:
+        return Reason(words, "It goes on when the key was changed, or somebody asks to try again.")
+    return Reason(words, "Then it is tried again.", state.usable_from)
 
 
 def _cut(

@@ -10,12 +10,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, Actor, note
+from core.errors import Conflict
 from core.facts import Sent, Submission
 from core.models import ProviderState, Wave
+from core.provider_binding import why_not_ours
 
 LONGEST_WORDS = 600
 LONGEST_BACK_OFF = timedelta(minutes=5)
 THROTTLED_FOR = timedelta(seconds=30)
+QUOTA_HOLDS, QUOTA_INTERVAL = timedelta(minutes=30), timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,74 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class QuotaLimits:
+    """What the provider's quota leaves us: lines over all campaigns, calls of this month; None where it does not tell."""
+
     lines: int | None = None
     calls_left: int | None = None
     words: str = ""
 
 
 def quota_limits(session: Session, now: datetime) -> QuotaLimits:
-    return QuotaLimits()
+    """What it told lately; what is older limits nothing, for it may have been raised since."""
+    state = session.get(ProviderState, 1)
+    if state is None or not state.quota or state.quota_at is None or now - state.quota_at > QUOTA_HOLDS:
+        return QuotaLimits()
+    told = state.quota
+    left = told.get("calls_remaining")
+    if left is None and told.get("monthly_call_limit") is not None and told.get("calls_used_this_month") is not None:
+        left = told["monthly_call_limit"] - told["calls_used_this_month"]
+    if told.get("quota_exceeded"):
+        left = 0
+    lines = told.get("max_concurrent_calls")
+    words = f"The provider's quota for this month is used up, as it said at {_clock(state.quota_at)}."
+    return QuotaLimits(max(1, lines) if lines is not None else None, max(0, left) if left is not None else None, words)
+
+
+def keep_quota(session: Session, quota: dict[str, Any] | None, now: datetime) -> None:
+    """What the provider answered about our quota; nothing, where it does not tell."""
+    state = provider_state(session)
+    state.quota_asked_at = now
+    if quota:
+        state.quota, state.quota_at = quota, now
+
+
+def quota_due(session: Session, now: datetime) -> bool:
+    """Is it time to ask for the quota again?"""
+    asked = known_state(session).quota_asked_at
+    return asked is None or not timedelta(0) <= now - asked < QUOTA_INTERVAL
+
+
+def try_again_now(session: Session, actor: Actor, now: datetime) -> bool:
+    """Let the next submission try at once; True when anything held it back. Conflict: the provider itself asked us to wait."""
+    state = provider_state(session)
+    waits = state.usable_from is not None and state.usable_from > now
+    if not state.key_refused_at and waits and not state.unreachable_since:
+        raise Conflict(f"The provider asked us to wait until {_clock(state.usable_from or now)}; we do.")
+    if not state.key_refused_at and not waits:
+        return False
+    before = {"key_refused": state.key_refused_at is not None, "unreachable": state.unreachable_since is not None}
+    clear(state)
+    note(
+        session, actor, "provider.try_again", "provider", None, now,
+        summary=f"{actor.name} let the provider be tried again at once.", before=before,
+        after={"key_refused": False, "unreachable": False},
+    )  # fmt: skip
+    return True
+
+
+def may_be_tried(session: Session, now: datetime) -> bool:
+    """Would a person's word let the next submission try at once?"""
+    state = known_state(session)
+    return bool(state.key_refused_at or (state.unreachable_since and state.usable_from and state.usable_from > now))
+
+
+def throttle(session: Session, words: str, retry_after: float | None, now: datetime) -> datetime:
+    """The provider asked us to wait, whatever it was asked: everything of ours waits; returns until when."""
+    state = provider_state(session)
+    until = now + (THROTTLED_FOR if retry_after is None else timedelta(seconds=retry_after))
+    state.usable_from = max(until, state.usable_from or until)
+    state.throttled_words, state.unreachable_since = words, None
+    return state.usable_from
 
 
 def provider_state(session: Session) -> ProviderState:
@@ -56,6 +120,8 @@ def known_state(session: Session) -> ProviderState:
 
 def trouble(session: Session, now: datetime) -> str | None:
     """Why nothing may be sent now, in one sentence; None when the provider is usable. Only reads."""
+    if words := why_not_ours(session):
+        return words
     state = session.get(ProviderState, 1)
     if state is None:
         return None
@@ -69,14 +135,21 @@ def trouble(session: Session, now: datetime) -> str | None:
     return None
 
 
+def throttled_until(session: Session, now: datetime) -> datetime | None:
+    """Until when the provider asked us to leave it alone; None: it did not."""
+    state = known_state(session)
+    if state.unreachable_since or state.usable_from is None or state.usable_from <= now:
+        return None
+    return state.usable_from
+
+
 def learn(session: Session, outcome: Submission, now: datetime) -> None:
     """Keep what one answer tells about the provider as a whole."""
     state = provider_state(session)
     if outcome.sent in (Sent.ACCEPTED, Sent.REFUSED):
         clear(state)
     elif outcome.sent == Sent.THROTTLED:
-        wait = THROTTLED_FOR if outcome.retry_after is None else timedelta(seconds=outcome.retry_after)
-        state.usable_from, state.throttled_words, state.unreachable_since = now + wait, outcome.words, None
+        throttle(session, outcome.words, outcome.retry_after, now)
     elif outcome.sent == Sent.NOT_SENT:
         state.failures += 1
         state.unreachable_since = state.unreachable_since or now

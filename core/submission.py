@@ -20,6 +20,7 @@ from core.ledger import mark_submitted
 from core.marks import Mark, next_mark
 from core.models import Campaign, Contact, Target, Wave
 from core.next_contacts import fits
+from core.provider_binding import bind
 from core.provider_state import learn, refuse_key, trouble
 from core.restoring import RESTORED
 from core.schedule import FRESH, wave_length
@@ -76,6 +77,7 @@ def claim(session: Session, wave_id: int, public_url: str | None, vault: Vault, 
     if public_url:
         request["webhook_url"] = f"{public_url.rstrip('/')}/webhooks/{vault.open(wave.token)}"
         request["webhook_secret"] = vault.open(wave.secret)
+    bind(session)
     return Claim(wave.id, campaign.id, token, now, request, next_mark(session))
 
 

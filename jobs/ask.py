@@ -3,11 +3,13 @@
 import itertools
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from core.asking import (
     Question,
+    ask_later,
     find_ours,
     question,
     record_calls,
@@ -17,7 +19,7 @@ from core.asking import (
 )
 from core.database import writing
 from core.facts import CallFact, CampaignFact
-from core.provider_state import provider_state
+from core.provider_state import provider_state, throttle, throttled_until
 from core.states import WaveState
 from jobs.provider import provider
 from jobs.queue import TICK, announce, ring
@@ -38,6 +40,11 @@ def ask(wave_id: int) -> None:
         session.rollback()  # nothing of the database is held while the provider thinks
         if asked is None:
             return
+        if until := throttled_until(session, now()):  # the provider asked us to wait: with questions too
+            with writing(session):
+                ask_later(session, wave_id, until)
+            return
+        session.rollback()
         client = provider(session)
         words = (
             _ask_campaign(session, client, asked)
@@ -57,6 +64,7 @@ def _ask_campaign(session: Session, client: Provider, asked: Question) -> str:
         answer = client.get_campaign(asked.provider_id)
         _remember_offer(session, answer, "get_campaign_offered")
         words = answer.words
+        _heed(session, answer)
         if answer.value is not None:
             with writing(session):
                 record_campaign(session, asked, answer.value, now())
@@ -91,6 +99,7 @@ def _look_for_it(session: Session, client: Provider, asked: Question) -> str:
 def _ask_calls(session: Session, client: Provider, asked: Question) -> str:
     """Walk the agent's call list since the wave was claimed; returns what went wrong, if anything."""
     for answer in client.each_call_page(asked.agent_uuid, since=asked.calls_since):
+        _heed(session, answer)
         if answer.value is None:
             return answer.words
         _apply(session, asked, iter(answer.value.calls))
@@ -101,6 +110,12 @@ def _apply(session: Session, asked: Question, facts: Iterator[CallFact]) -> None
     while batch := list(itertools.islice(facts, BATCH)):
         with writing(session):
             record_calls(session, asked, batch, now())
+
+
+def _heed(session: Session, answer: Answer[Any]) -> None:
+    if answer.kind == Asked.THROTTLED:
+        with writing(session):
+            throttle(session, answer.words, answer.retry_after, now())
 
 
 def _remember_offer(

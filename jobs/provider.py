@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from config import Settings
 from core.database import writing
 from core.models import ProviderState
+from core.provider_binding import named_provider, notice_provider
 from core.provider_state import Tried, notice_key, provider_state
 from jobs.runtime import now, settings, vault
 from provider.answers import Asked
@@ -45,6 +46,10 @@ def notice_our_key(session: Session, config: Settings) -> None:
     if session.scalar(select(ProviderState.key_fingerprint)) != fingerprint:
         with writing(session):
             notice_key(session, fingerprint, now())
+    named = "sandbox" if config.is_sandbox else config.provider_url
+    if named_provider(session) != named:
+        with writing(session):
+            notice_provider(session, named)
     session.rollback()
 
 

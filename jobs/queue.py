@@ -19,6 +19,8 @@ QUEUES = (TICK, SUBMIT, ASK, LISTS, OUTGOING)
 MAIL = "mail"
 # And one for files of numbers that must not be called, which go where lists do.
 SUPPRESSIONS = "suppressions"
+# And one for the question how many calls the provider still allows us.
+QUOTA = "quota"
 # The longest a job may run, in seconds. A wave that is `submitting` for longer than its job can live is `unknown`.
 TIME_LIMITS = {TICK: 60, SUBMIT: 110, ASK: 120, LISTS: 3600, OUTGOING: 120}
 # The queue and the job of each bell; a job is rung with a row's id.
@@ -29,6 +31,7 @@ JOBS = {
     LISTS: (LISTS, "jobs.import_list.import_list"),
     SUPPRESSIONS: (LISTS, "jobs.import_suppressions.import_suppressions"),
     OUTGOING: (OUTGOING, "jobs.outgoing.send_messages"),
+    QUOTA: (ASK, "jobs.quota.ask_quota"),
     MAIL: (OUTGOING, "jobs.mail.mail_link"),
 }
 A_MINUTE, TEN_MINUTES, A_DAY = 60, 600, 86400

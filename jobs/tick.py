@@ -14,10 +14,11 @@ from core.links import unmailed_links
 from core.lists import waiting_lists
 from core.messages import progress_due, tell_progress
 from core.models import Lease
+from core.provider_state import quota_due
 from core.sending import endpoints_due
 from core.suppression_imports import waiting_imports
 from jobs.marks import is_ours
-from jobs.queue import ASK, LISTS, MAIL, OUTGOING, SUBMIT, SUPPRESSIONS, TICK, announce, ring, ring_once
+from jobs.queue import ASK, LISTS, MAIL, OUTGOING, QUOTA, SUBMIT, SUPPRESSIONS, TICK, announce, ring, ring_once
 from jobs.runtime import now, session_scope, settings, vault
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,10 @@ def tick_all() -> None:
             return
         try:
             is_ours(session)
-            for campaign_id in live_campaigns(session):
+            live = live_campaigns(session)
+            if live and settings().provider_tenant and quota_due(session, now()):
+                ring_once(settings().redis_url, QUOTA, 1)
+            for campaign_id in live:
                 _tick_safely(session, campaign_id)
             for list_id in waiting_lists(session, now()):
                 ring(settings().redis_url, LISTS, list_id)

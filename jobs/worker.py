@@ -11,7 +11,7 @@ from rq.serializers import JSONSerializer
 from core.log_lines import write_lines
 
 # Imported here, once, so that each forked work-horse finds them ready.
-from jobs import ask, import_list, mail, outgoing, submit, tick  # noqa: F401
+from jobs import ask, import_list, mail, outgoing, quota, submit, tick  # noqa: F401
 from jobs.provider import notice_our_key
 from jobs.queue import QUEUES, queue, worker_redis
 from jobs.runtime import engine, session_scope, settings

@@ -52,6 +52,7 @@ class ProviderState(Base):
     is_tried_well: Mapped[bool | None]
     quota: Mapped[dict[str, Any] | None]
     quota_at: Mapped[datetime | None]
+    quota_asked_at: Mapped[datetime | None]
 
 
 class Lease(Base):

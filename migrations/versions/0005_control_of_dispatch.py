@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.add_column("wave", sa.Column("starts_at", sa.DateTime(timezone=True)))
     op.add_column("wave", sa.Column("polled_at", sa.DateTime(timezone=True)))
     op.add_column("wave", sa.Column("differs_since", sa.DateTime(timezone=True)))
+    op.add_column("provider_state", sa.Column("quota_asked_at", sa.DateTime(timezone=True)))
     op.create_table(
         "lost_submission",
         sa.Column("id", BIG, primary_key=True),

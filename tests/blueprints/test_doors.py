@@ -24,7 +24,7 @@ DOORS = {
     "viewer": """
         account.change account.change_password account.end_sign_in account.show agents.index approvals.show auth.sign_out
         auth.sign_out_everywhere auth.start campaigns.contact campaigns.contacts campaigns.index campaigns.show campaigns.wave
-        inbox.index inbox.show live.board live.board_now live.campaign live.campaign_now
+        inbox.index inbox.show restored.show live.board live.board_now live.campaign live.campaign_now
     """,
     "composer": """
         agents.add agents.change agents.edit agents.new approvals.take_back campaigns.never_call_again compose.cancel_import
@@ -35,7 +35,7 @@ DOORS = {
     """,
     "launcher": """
         approvals.approve approvals.refuse campaigns.it_was_sent campaigns.leave_out campaigns.send_again campaigns.try_again
-        control.ask_stop control.pause control.resume control.stop
+        provider.try_again control.ask_stop control.pause control.resume control.stop
         compose.ask compose.launch compose.place_test_call compose.test_call messages.index messages.resume messages.send_again
         messages.send_all_again messages.show
     """,
@@ -44,7 +44,7 @@ DOORS = {
         audit.index do_not_call.ask do_not_call.cancel_import do_not_call.choose_file do_not_call.export_csv
         do_not_call.progress do_not_call.remove do_not_call.show_import do_not_call.start_import people.activate people.add
         people.change people.deactivate people.index people.new people.new_link people.show people.sign_out
-        people.unlink_identity provider.show provider.try_it settings.change settings.edit
+        people.unlink_identity provider.rebind provider.show provider.try_it settings.change settings.edit
     """,
     "read": "api.agents api.campaigns api.contacts api.deliveries api.list_suppressions api.messages api.show",
     "compose": "api.keep api.suppress api.unsuppress",

@@ -16,7 +16,7 @@ from core import approvals
 from core.audit import Actor
 from core.kept_lists import keep_list
 from core.links import make_link
-from core.models import AuditEntry, Campaign, Contact, Person, Row, Setting, Suppression, Wave
+from core.models import AuditEntry, Campaign, Contact, Person, ProviderState, Row, Setting, Suppression, Wave
 from core.row_edits import seen_of
 from core.sign_ins import Try, sign_in
 from core.suppression_imports import begin_import
@@ -103,6 +103,16 @@ class Desk:
         self.session.commit()
         return f"{api}/campaigns/{campaign.id}/{act}", {}
 
+    def provider_in_trouble(self, act: str) -> tuple[str, dict]:
+        if act == "rebind":
+            self.session.merge(Setting(name="provider_binding", value={"to": "https://a.example", "named": "sandbox"}))
+        else:
+            state = self.session.get(ProviderState, 1) or ProviderState(id=1, failures=0)
+            state.key_refused_at, state.key_refused_words = datetime.now(UTC), "No."
+            self.session.merge(state)
+        self.session.commit()
+        return f"/provider/{act}", {}
+
     def told(self, act: str, **given) -> tuple[str, dict]:
         campaign = make_campaign(self.session, state="running")
         message = make_message(self.session, make_endpoint(self.session, campaign, **given), state="given_up")
@@ -180,6 +190,8 @@ ENTRIES = {
     "api.pause": ("campaign.pause", lambda d: d.running("pause", api="/api/v1")),
     "api.resume": ("campaign.resume", lambda d: d.running("resume", "paused", api="/api/v1")),
     "api.stop": ("campaign.stop", lambda d: d.running("stop", api="/api/v1")),
+    "provider.rebind": ("provider.rebind", lambda d: d.provider_in_trouble("rebind")),
+    "provider.try_again": ("provider.try_again", lambda d: d.provider_in_trouble("try-again")),
     "control.pause": ("campaign.pause", lambda d: d.running("pause")),
     "control.resume": ("campaign.resume", lambda d: d.running("resume", "paused")),
     "control.stop": ("campaign.stop", lambda d: d.running("stop")),

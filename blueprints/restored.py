@@ -1,0 +1,24 @@
+"""The page of a restored or copied database: why nothing is handed over, what is known of the submissions since, and who waits."""
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from blueprints import viewing
+from blueprints.database import db
+from blueprints.forms import PlainForm
+from blueprints.security import needs
+from core import restoring
+
+bp = Blueprint("restored", __name__)
+
+
+@bp.get("/restored")
+@needs("viewer")
+def show() -> ResponseReturnValue:
+    session = db.session()
+    held = restoring.held_campaigns(session)
+    left_out = {campaign.id: len(restoring.lost_numbers(session, campaign.id)) for campaign in held}
+    return render_template(
+        "restored/show.html", restored=restoring.restored(session), held=held, left_out=left_out, form=PlainForm(),
+        lost=restoring.lost_submissions(session), masked=viewing.sees_masked(), most=restoring.MOST_SHOWN,
+    )  # fmt: skip
