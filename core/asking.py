@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.facts import CallFact, CampaignFact
+from core.fold import silence_ends
 from core.launch import lock_campaign
 from core.ledger import Applied, accept_by_evidence, apply_call, apply_campaign
 from core.models import Attempt, Campaign, ProviderState, Target, Wave
@@ -27,6 +28,9 @@ HEARD_INTERVAL = timedelta(minutes=2)
 # The provider's counters may be ahead of its own webhooks for so long.
 DIFFERENCE = timedelta(minutes=2)
 DIFFERENCE_INTERVAL = timedelta(seconds=30)
+# So long a wave whose people are given up is asked about once more.
+LAST_QUESTION = timedelta(minutes=10)
+RING_AGAIN = timedelta(seconds=30)
 # How much the provider's clock may be behind ours when a call is held against the moment of the claim.
 CLOCK_SKEW = timedelta(minutes=5)
 MOST_EVIDENCE = 50
@@ -172,10 +176,33 @@ def is_due(wave: Wave, now: datetime) -> bool:
         return False
     if wave.next_poll_at <= now:
         return True
-    asked = wave.polled_at or wave.state_since
+    asked = max(wave.polled_at or wave.state_since, wave.rung_at or wave.state_since)
     if wave.differs_since is not None and now - wave.differs_since > DIFFERENCE:
         return now - asked > DIFFERENCE_INTERVAL and now - _begun(wave) < SLOW_AFTER
     return _is_silent(wave, now) and asked < _heard(wave) + SILENCE
+
+
+def may_give_up(wave: Wave, now: datetime) -> bool:
+    """Is nothing more waited for, and was the provider asked since? Our own clock may have been wrong for an hour.
+
+    Where it cannot be asked the wave ends a while later all the same: every campaign ends.
+    """
+    ends = silence_ends(wave)
+    if now < ends:
+        return False
+    if wave.state != WaveState.ACCEPTED or (wave.polled_at is not None and wave.polled_at >= ends):
+        return True
+    if wave.rung_at is None or wave.rung_at < ends:
+        wave.next_poll_at = now
+        return False
+    return now - wave.rung_at >= LAST_QUESTION
+
+
+def note_ring(wave: Wave, now: datetime) -> None:
+    """The question was rung for; until it says itself when to ask again, a lost bell is rung anew."""
+    wave.next_poll_at = now + RING_AGAIN
+    if wave.rung_at is None or wave.rung_at < silence_ends(wave):  # of the last question the first ring counts
+        wave.rung_at = now
 
 
 def _is_silent(wave: Wave, now: datetime) -> bool:

@@ -7,10 +7,9 @@ from math import ceil
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.asking import is_due
+from core.asking import is_due, may_give_up, note_ring
 from core.audit import CALLBOARD, note
 from core.decisions import it_was_sent
-from core.fold import silence_ends
 from core.guards import BREAKER, LATE, held_by, hold, late_words, too_late, was_sent, why_open
 from core.launch import lock_campaign
 from core.ledger import settle_wave
@@ -154,7 +153,7 @@ def _look_after(session: Session, campaign: Campaign, wave: Wave, now: datetime)
             return
         words = f"Wave {wave.ordinal} may or may not have been sent; somebody must decide."
         note(session, CALLBOARD, "wave.needs_person", "campaign", campaign.id, now, summary=words)
-    elif not finish_if_settled(session, wave, now) and now >= silence_ends(wave) and wave.state not in _UNDECIDED:
+    elif not finish_if_settled(session, wave, now) and wave.state not in _UNDECIDED and may_give_up(wave, now):
         settle_wave(session, wave, now)
     if wave.differs_since is not None:
         note_difference(session, wave, now)
@@ -316,6 +315,5 @@ def _collect(waves: list[Wave], round_: Round, now: datetime) -> None:
                 wave.rung_at = now
                 round_.submit.append(wave.id)
         elif is_due(wave, now):
-            # Until the asking itself says when to ask again.
-            wave.next_poll_at, wave.polled_at = now + timedelta(seconds=30), now
+            note_ring(wave, now)
             round_.ask.append(wave.id)

@@ -19,7 +19,7 @@ from core.asking import (
 )
 from core.database import writing
 from core.facts import CallFact, CampaignFact
-from core.provider_state import provider_state, throttle, throttled_until
+from core.provider_state import provider_state, refuse_key, throttle, throttled_until
 from core.states import WaveState
 from jobs.provider import provider
 from jobs.queue import TICK, announce, ring
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 # Calls applied in one transaction: short enough to let webhooks in between.
 BATCH = 50
+UNAUTHORIZED = 401
 
 
 def ask(wave_id: int) -> None:
@@ -116,6 +117,9 @@ def _heed(session: Session, answer: Answer[Any]) -> None:
     if answer.kind == Asked.THROTTLED:
         with writing(session):
             throttle(session, answer.words, answer.retry_after, now())
+    elif answer.kind == Asked.KEY_REFUSED and answer.http_status == UNAUTHORIZED:  # a 403 may be about this route alone
+        with writing(session):
+            refuse_key(session, answer.words, now())
 
 
 def _remember_offer(

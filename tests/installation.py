@@ -50,9 +50,10 @@ Found = TypeVar("Found")
 # Everything that time limits are measured from.
 MOMENTS: dict[type[Base], tuple[str, ...]] = {
     Wave: ("cut_at", "claimed_at", "accepted_at", "state_since", "rung_at", "not_before", "next_poll_at", "last_event_at",
-           "provider_over_at"),
+           "provider_over_at", "polled_at", "differs_since", "starts_at"),
     Contact: ("due_at", "settled_at"), Attempt: ("first_seen_at",), ProviderState: ("usable_from",), Lease: ("until",),
-    Campaign: ("start_at",), Endpoint: ("next_at", "progress_at"), Message: ("next_at", "give_up_at"),
+    Campaign: ("start_at", "latest_start_at", "breaker_from"),
+    Endpoint: ("next_at", "progress_at"), Message: ("next_at", "give_up_at"),
 }  # fmt: skip
 
 

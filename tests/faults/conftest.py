@@ -27,6 +27,9 @@ def sandbox_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 @pytest.fixture
 def sandbox(sandbox_of_all: SandboxProcess) -> SandboxProcess:
     """Instant, well-behaved, and without memory of earlier tests."""
+    # A test may have killed it; and one that it started again itself ends with that test's installation.
+    if sandbox_of_all.process is None or sandbox_of_all.process.poll() is not None:
+        sandbox_of_all.restart()
     sandbox_of_all.post_admin("reset", {"settings": True})
     sandbox_of_all.post_admin("settings", {"speed": 0, "static_token": sandbox_of_all.token})
     return sandbox_of_all

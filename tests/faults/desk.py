@@ -42,6 +42,11 @@ class Desk:
         submit(self.wave(campaign).id)
         return self.wave(campaign)
 
+    @staticmethod
+    def resubmit(wave_id: int) -> None:
+        """The job of any wave, once more."""
+        submit(wave_id)
+
     def accepted(self, people: int = 3, first: int = 0) -> Wave:
         """A wave that the provider has, of a new campaign."""
         wave = self.submit(self.launch(people, first))

@@ -92,14 +92,14 @@ def test_redis_killed_and_back_empty_loses_no_planned_wave(installation, posts):
     for name in ("web", "tick", "submit", "scheduler"):
         installation.start(name)
     installation.signal("submit", signal.SIGSTOP)
-    ids = [installation.create([f"+1415556{place:04d}"], f"Campaign {place}") for place in range(20)]
+    ids = [installation.create([f"+1415556{place:04d}"], f"Campaign {place}") for place in range(100)]
     installation.wait_until(lambda: all(installation.show(one)["contacts"]["queued"] for one in ids))
     installation.wipe_redis()
     assert posts() == (0, 0)
     installation.signal("submit", signal.SIGCONT)
-    installation.wait_until(lambda: all(installation.show(one)["status"] == "completed" for one in ids), 60)
+    installation.wait_until(lambda: all(installation.show(one)["status"] == "completed" for one in ids), 90)
     installation.check()
-    assert posts() == (20, 20)
+    assert posts() == (100, 100)
 
 
 @ON_SQLITE
