@@ -13,19 +13,21 @@ from sqlalchemy.pool import StaticPool
 
 from core.asking import question, record_calls, record_campaign, record_evidence, schedule_next
 from core.clocks import hours_of, zones_of
+from core.control import act_on
 from core.database import Base, prepare_engine, writing
 from core.decisions import it_was_sent, leave_out, send_again, try_again
 from core.dispatch import live_campaigns
-from core.errors import Invalid
+from core.errors import Conflict, Invalid
 from core.facts import AttemptStatus, CallFact, CampaignFact, FieldError, Sent
 from core.hours import open_until
 from core.inbox import Envelope, Letter, address_of, receive
 from core.models import Attempt, Campaign, Contact, ProviderState, Reservation, Suppression, Target, Wave
 from core.provider_state import clear
+from core.reasons import wave_next
 from core.schedule import wave_length
 from core.states import ENDED_CAMPAIGNS, OPEN_WAVES, CampaignState, ContactState, WaveState
 from core.submission import give_back
-from tests.core.cast import LAUNCHER, answer, check_boxes, claimed, launched, number, set_hours, suppress, tick
+from tests.core.cast import LAUNCHER, VAULT, answer, check_boxes, claimed, launched, number, set_hours, suppress, tick
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LONGEST_PAUSE = timedelta(seconds=5)  # jobs/submit.py: an older claim does not POST
@@ -66,6 +68,7 @@ class Dispatch(RuleBasedStateMachine):
         self.answers = []
         self.taken: dict[int, Taken] = {}
         self.letters = 0
+        self.bells = []
 
     def teardown(self):
         if self.campaigns:
@@ -79,15 +82,15 @@ class Dispatch(RuleBasedStateMachine):
     @rule(
         people=st.integers(1, 5), first=st.integers(0, 3), lines=st.integers(1, 3), wave_size=st.sampled_from([None, 1, 2]),
         retry_by=st.sampled_from(["us", "provider"]), retries=st.integers(0, 2), recent_days=st.sampled_from([0, 0, 1]),
-        hours=HOURS,
+        hours=HOURS, pace=st.sampled_from(["flowing", "strict"]),
     )  # fmt: skip
-    def launch(self, people, first, lines, wave_size, retry_by, retries, recent_days, hours):
+    def launch(self, people, first, lines, wave_size, retry_by, retries, recent_days, hours, pace):
         chosen = {} if retry_by == "provider" and retries else {f"hours_{name}": value for name, value in hours.items()}
         try:
             launched_now = launched(
                 self.session, self.now, people, first, lines=lines, wave_size=wave_size, retry_by=retry_by,
                 retry_attempts=retries, retry_gap_minutes=5, retry_outcomes=["no_answer", "busy", "failed"],
-                recent_days=recent_days, **chosen,
+                recent_days=recent_days, pace=pace, breaker_percent=50, breaker_calls=3, **chosen,
             )  # fmt: skip
         except Invalid:
             return  # everybody on it is barred
@@ -96,7 +99,7 @@ class Dispatch(RuleBasedStateMachine):
     @rule()
     def tick(self):
         for campaign in self.campaigns:
-            tick(self.session, campaign, self.now)
+            self.bells += tick(self.session, campaign, self.now).submit
 
     @rule(place=PLACES)
     def claim(self, place):
@@ -205,6 +208,10 @@ class Dispatch(RuleBasedStateMachine):
     def time_passes(self, seconds):
         self.now += timedelta(seconds=seconds)
 
+    @rule(seconds=st.sampled_from([-3600, -61, -2]))
+    def the_clock_is_put_back(self, seconds):
+        self.now += timedelta(seconds=seconds)
+
     @rule()
     def the_provider_is_well_again(self):
         with writing(self.session):
@@ -278,18 +285,46 @@ class Dispatch(RuleBasedStateMachine):
     def let_go(self, out):
         for campaign in self.campaigns:
             with writing(self.session):
-                if self.session.get_one(Campaign, campaign.id).hold:
-                    (leave_out if out else try_again)(self.session, campaign.id, LAUNCHER, self.now)
+                if hold := self.session.get_one(Campaign, campaign.id).hold:
+                    (leave_out if out and hold == "refused" else try_again)(
+                        self.session, campaign.id, LAUNCHER, self.now
+                    )
 
     @precondition(lambda self: self.campaigns)
-    @rule(place=PLACES, to=st.sampled_from([CampaignState.PAUSED, CampaignState.RUNNING, CampaignState.STOPPING]))
-    def press_a_button(self, place, to):
-        with writing(self.session):
-            campaign = self.session.get_one(Campaign, self.campaigns[place % len(self.campaigns)].id)
-            if campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED):
-                campaign.state = to
+    @rule(place=PLACES, act=st.sampled_from(["pause", "resume", "resume", "stop"]), twice=st.booleans())
+    def press_a_button(self, place, act, twice):
+        campaign_id = self.campaigns[place % len(self.campaigns)].id
+        for _ in range(1 + twice):
+            try:
+                with writing(self.session):
+                    self.bells += act_on(self.session, campaign_id, act, LAUNCHER, VAULT, self.now).submit
+            except Conflict:
+                pass
+        planned = select(Wave.id).where(Wave.campaign_id == campaign_id, Wave.state == WaveState.PLANNED)
+        state = self.session.get_one(Campaign, campaign_id, populate_existing=True).state
+        if state != CampaignState.RUNNING:
+            assert self.session.scalar(planned) is None, "nothing more goes from the pause or the stop on"
+
+    @rule()
+    def redis_is_wiped(self):
+        """Bells are lost, and nothing else: the tick rings again."""
+        self.bells.clear()
+
+    @precondition(lambda self: self.bells)
+    @rule(place=PLACES)
+    def a_worker_answers_a_bell(self, place):
+        self.claim_wave(self.bells.pop(place % len(self.bells)))
 
     # What must hold after each of them
+
+    @invariant()
+    def everything_says_why_and_what_happens_next(self):
+        self.session.rollback()
+        for campaign in self.campaigns:
+            mine = self.session.get_one(Campaign, campaign.id, populate_existing=True)
+            assert all((mine.why, mine.why_since, mine.next_words)), "a campaign always says why, and what happens next"
+        for wave in self.session.scalars(select(Wave)):
+            assert all((wave.words, wave_next(wave)[0])), "and so does a wave"
 
     @invariant()
     def the_boxes_are_the_rows(self):
@@ -327,7 +362,7 @@ class Dispatch(RuleBasedStateMachine):
                     mine = self.session.get_one(Campaign, campaign.id, populate_existing=True)
                     mine.hours_from = mine.hours_to = None
                     if mine.state == CampaignState.PAUSED:
-                        mine.state = CampaignState.RUNNING
+                        act_on(self.session, campaign.id, "resume", LAUNCHER, VAULT, self.now)
                 for wave_id in tick(self.session, campaign, self.now).submit:
                     held = claimed(self.session, wave_id, self.now)
                     if held is not None:

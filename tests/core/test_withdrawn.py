@@ -114,6 +114,8 @@ def test_nobody_is_due_again_in_a_campaign_that_is_over(session, now):
     first = accepted(session, campaign, now)
     end = later(now, minutes=20) + timedelta(seconds=1)
     tick(session, campaign, end)
+    end = later(end, minutes=10)
+    tick(session, campaign, end)
     assert (refresh(session, campaign).state, states(session, campaign)) == ("completed", ["no_news"])
     report(session, wave(session, first.id), 0, A.NO_ANSWER, end)
     assert (states(session, campaign), session.scalars(select(Contact.due_at)).one()) == (["no_answer"], None)
