@@ -53,7 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         rounds = [measure(kind, options.people) for _ in range(options.rounds)]
         lines.append(row(kind, rounds))
-    print("\n".join(["", f"milliseconds for a wave of {WAVE:,} beside its POST, medians of {options.rounds} rounds", *lines]))
+    print(
+        "\n".join(
+            ["", f"milliseconds for a wave of {WAVE:,} beside its POST, medians of {options.rounds} rounds", *lines]
+        )
+    )
     return 0
 
 
@@ -85,7 +89,7 @@ def measure(kind: str, people: int) -> list[float]:
         engine = open_engine(url)
         stack.callback(engine.dispose)
         session = stack.enter_context(Session(engine, expire_on_commit=False))
-        return [spent for spent in waves(session, launched(session, people), -(-people // WAVE))]
+        return list(waves(session, launched(session, people), -(-people // WAVE)))
 
 
 def waves(session: Session, campaign_id: int, count: int) -> Iterator[float]:
@@ -119,7 +123,8 @@ def settle(session: Session, wave_id: int) -> None:
     now = datetime.now(UTC)
     with writing(session):
         wave = lock_wave(session, wave_id)
-        assert wave is not None and wave.state == "accepted", wave and (wave.state, wave.words)
+        assert wave is not None
+        assert wave.state == "accepted", wave.words
         session.execute(update(Contact).where(Contact.wave_id == wave_id).values(state="answered", settled_at=now))
         finish_if_settled(session, wave, now)
 

@@ -5,17 +5,17 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.messages import hears_of_calls
-from core.models import Campaign, Contact, Reservation, Target, Wave
+from core.models import Campaign, Contact, Reservation, Wave
 from core.next_contacts import next_contacts
 from core.progress import count_states, recount
 from core.requests import TargetRequest, build_request, wave_plan
 from core.states import ContactState, WaveState, check_wave_move
 from core.vault import Vault
+from core.wave_rows import add_targets, queue_contacts, reserve
 
 # Built once: to build a statement takes longer than to run it, and these run for every report of a call.
 _LOCKED_WAVE = (
@@ -75,28 +75,14 @@ def cut_wave(
     )  # fmt: skip
     session.add(wave)
     session.flush()
-    taken = _reserve(session, wave, contacts)
+    won = reserve(session, wave, [contact.id for contact in contacts])
+    taken = [contact for contact in contacts if contact.id in won]
     if not taken:
         session.delete(wave)
         session.flush()
         return None
     _freeze(session, campaign, wave, taken)
     return wave
-
-
-def _reserve(session: Session, wave: Wave, contacts: list[Any]) -> list[Any]:
-    """Claim each number for this wave; whoever was beaten to it (also by a namesake in this same list) is left out."""
-    rows = sorted(
-        (
-            {"number": c.number, "wave_id": wave.id, "contact_id": c.id, "campaign_id": wave.campaign_id}
-            for c in contacts
-        ),
-        key=lambda row: (row["number"], row["contact_id"]),  # one order for everybody: no deadlocks
-    )
-    insert_or_skip = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    session.execute(insert_or_skip(Reservation).on_conflict_do_nothing(index_elements=[Reservation.number]), rows)
-    won = set(session.scalars(select(Reservation.contact_id).where(Reservation.wave_id == wave.id)))
-    return [contact for contact in contacts if contact.id in won]
 
 
 def _freeze(session: Session, campaign: Campaign, wave: Wave, taken: list[Any]) -> None:
@@ -107,20 +93,8 @@ def _freeze(session: Session, campaign: Campaign, wave: Wave, taken: list[Any]) 
         campaign, targets, ordinal=wave.ordinal, waves=waves, lines=wave.lines, starts_at=wave.starts_at
     )
     wave.name_sent = wave.request["name"]
-    session.execute(
-        insert(Target),
-        [
-            {"wave_id": wave.id, "number": t.number, "contact_id": c.id, "ref": t.ref}
-            for t, c in zip(targets, taken, strict=True)
-        ],
-    )
-    session.execute(
-        update(Contact)
-        .where(Contact.id.in_([c.id for c in taken]))
-        .values(
-            wave_id=wave.id, state=ContactState.QUEUED, reason="", settled_at=None, due_at=None, tries=Contact.tries + 1
-        )
-    )
+    add_targets(session, wave, [(c.id, t.ref) for t, c in zip(targets, taken, strict=True)])
+    queue_contacts(session, wave, [c.id for c in taken])
     for left in sorted({c.wave_id for c in taken if c.wave_id is not None}):
         recount(session, left)
 
