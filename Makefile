@@ -14,7 +14,7 @@ PINS := --quiet --system-certs --universal --python-version 3.11 --generate-hash
 # Side by side, a file at a time, each process with servers of its own: one more than the two cores of a small machine, as many tests wait.
 ALL_TESTS := --numprocesses 3 --dist loadfile
 
-.PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive bench-import clean
+.PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive bench-import bench-submit bench-chaos clean
 
 help: ## show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -62,6 +62,12 @@ bench-receive: $(VENV)/ready-to-test ## measure received webhooks a second
 
 bench-import: $(VENV)/ready-to-test ## measure rows of a list a second
 	@$(BIN)/python -m bench.imports $(ARGS)
+
+bench-submit: $(VENV)/ready-to-test ## measure what a wave costs beside its POST
+	@$(BIN)/python -m bench.submit $(ARGS)
+
+bench-chaos: $(VENV)/ready-to-test ## kill everything at random for minutes, then compare each contact
+	@$(BIN)/python -m bench.chaos $(ARGS)
 
 clean: ## remove the virtual environment and caches; the data in ./var stays
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
