@@ -22,6 +22,7 @@ from core.clocks import hours_of, hours_words
 from core.message_log import find_endpoint
 from core.models import Campaign, Wave
 from core.progress import Progress, feed, progress, progress_of_each, wave_counts
+from core.provider_state import trouble
 from core.reasons import wave_next
 from core.requests import wave_plan
 from core.shown_numbers import grouped
@@ -120,17 +121,23 @@ def campaign_view(session: Session, campaign: Campaign, masked: bool) -> Campaig
     plan = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch)
     to_come = ceil(numbers.counts[ContactState.READY] / plan.size)
     waves = [(wave, wave_counts(session, wave)) for wave in lookups.waves_of(session, campaign.id)]
+    tone = _tone(campaign, [wave for wave, _ in waves], trouble(session, now()) is not None)
     return CampaignView(
         campaign, numbers, waves, to_come, feed(session, campaign.id),
-        lookups.last_event_at(session, campaign.id), _tone(campaign, [wave for wave, _ in waves]), masked,
+        lookups.last_event_at(session, campaign.id), tone, masked,
         approved_by(session, campaign.id), hours_words(campaign) if hours_of(campaign) else "",
         control.acts_of(campaign), control.finishing(session, campaign.id),
     )  # fmt: skip
 
 
-def _tone(campaign: Campaign, waves: list[Wave]) -> str:
-    """The colour of the sentence: does somebody have to do something?"""
-    if campaign.hold or campaign.alarm or any(wave.state == WaveState.NEEDS_PERSON for wave in waves):
+def _tone(campaign: Campaign, waves: list[Wave], ails: bool) -> str:
+    """The colour of the sentence: does somebody have to do something, about the campaign or about what `ails` the provider?"""
+    if (
+        (ails and campaign.state == CampaignState.RUNNING)
+        or campaign.hold
+        or campaign.alarm
+        or any(wave.state == WaveState.NEEDS_PERSON for wave in waves)
+    ):
         return "bad"
     if campaign.state in (CampaignState.PAUSED, CampaignState.STOPPING) or any(
         w.state == WaveState.UNKNOWN for w in waves

@@ -2,11 +2,12 @@
 
 A rule comes from `POST /admin/misbehave` or from a request's own `context["sandbox"]`, for example
 `{"sandbox": {"refuse": {"targets": [0, 3], "times": 1}, "duplicate_webhooks": true, "signature_form": "stripe"}}`.
-`times` limits how often a rule applies, `chance` (0 to 1, seeded) how likely; both may be left out. `retry_after` is put
-into the header as it is: seconds or an HTTP date.
+`campaign` is the name of the one campaign that it is for, whose waves add " · 2/9" to it. `times` limits how often a rule applies,
+`chance` (0 to 1, seeded) how likely; both may be left out. `retry_after` is put into the header as it is: seconds or an HTTP date.
 """
 
 import random
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -54,7 +55,33 @@ AFTER_ACCEPTING = (
     "accept_without_id",
     "close_after_accept",
 )
-COMMON = ("times", "chance", "on", "campaign_name_contains")
+COMMON = ("times", "chance", "on", "campaign", "campaign_name_contains")
+ABOUT = {
+    "refuse": "422, naming targets or a field",
+    "unauthorized": "401",
+    "throttle": "429",
+    "unavailable_503": "503",
+    "error_500_before": "500, and nothing was accepted",
+    "redirect": "307 to another address",
+    "slow": "answers late",
+    "error_500_after_accept": "500, although it accepted",
+    "silence_after_accept": "accepts and says nothing",
+    "drip": "accepts and answers a byte at a time",
+    "accept_without_id": "accepts and does not say under which id",
+    "close_after_accept": "accepts and hangs up",
+    "webhook_before_answer": "reports before it answers",
+    "no_webhooks": "reports nothing",
+    "duplicate_webhooks": "reports everything several times",
+    "shuffle_webhooks": "reports in any order",
+    "late_webhooks": "reports late",
+    "burst": "reports everything at the end",
+    "wrong_signature": "signs wrongly",
+    "signature_form": "signs in another form",
+    "poison": "sends what cannot be read, signed",
+    "conflicting": "contradicts itself",
+    "no_get_campaign": "404 for one campaign",
+    "no_list_campaigns": "404 for the list of campaigns",
+}
 NUMBERS = ("times", "seconds", "interval", "copies", "status")
 NOTE = "misbehaviour"
 
@@ -67,8 +94,16 @@ class Rule:
     used: int = 0
 
     def concerns(self, name: str | None) -> bool:
+        one = self.options.get("campaign")
+        if one is not None and (name is None or base_name(name) != one):
+            return False
         part = self.options.get("campaign_name_contains")
         return part is None or (name is not None and part in name)
+
+
+def base_name(name: str) -> str:
+    """A campaign's name without the number of its wave: "spring · 2/9" is "spring"."""
+    return re.sub(r" · \d+/\d+$", "", name)
 
 
 def check_rule(kind: str, options: dict[str, Any]) -> None:
@@ -88,6 +123,8 @@ def check_rule(kind: str, options: dict[str, Any]) -> None:
         raise ValueError("on must be create, reads or all")
     if kind == "signature_form" and options.get("form") not in FORMS:
         raise ValueError(f"form must be one of {', '.join(FORMS)}")
+    if not isinstance(options.get("campaign", ""), str):
+        raise ValueError("campaign must be a name")
     if kind == "redirect" and not isinstance(options.get("url"), str):
         raise ValueError("redirect needs a url")
 
@@ -150,7 +187,7 @@ class Misbehaviour:
         """
         options = own_options(own, kind) if own else None
         if options is not None and not reads:
-            key = f"{kind} {(name or '').split(' · ')[0]}"
+            key = f"{kind} {base_name(name or '')}"
             if self._lucky(options, self.own_uses.get(key, 0)):
                 if "times" in options:
                     self.own_uses[key] = self.own_uses.get(key, 0) + 1

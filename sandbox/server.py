@@ -16,7 +16,7 @@ from gevent.event import Event
 from gevent.pywsgi import WSGIHandler, WSGIServer
 from werkzeug.exceptions import HTTPException
 
-from sandbox import admin, api, auth, create
+from sandbox import admin, api, auth, create, page
 from sandbox.auth import Unauthorized
 from sandbox.machine import Machine, build_machine
 from sandbox.validation import Invalid
@@ -57,7 +57,7 @@ def create_app(machine: Machine) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.extensions["machine"] = machine
     app.wsgi_app = BelowV1(app.wsgi_app)
-    for room in (auth, create, api, admin):
+    for room in (auth, create, api, admin, page):
         app.register_blueprint(room.routes)
 
     @app.get("/healthz")
