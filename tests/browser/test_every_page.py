@@ -48,7 +48,7 @@ def places(callboard, browser, signed_in) -> list[str]:
         f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/people", "/people/new",
         "/people/1", "/account", "/forgotten-password", "/links/of-nobody", "/nowhere", "/settings", "/api-tokens", "/audit",
         "/audit?from=nonsense", "/audit?q=nothing", "/do-not-call", "/do-not-call?show=expired", "/do-not-call/add",
-        "/do-not-call/import", imported, remove,
+        "/do-not-call/import", imported, remove, "/restored",
     ]  # fmt: skip
 
 
