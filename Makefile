@@ -12,7 +12,7 @@ PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 PINS := --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-package colorama
 
 # Side by side, a file at a time, each process with servers of its own: one more than the two cores of a small machine, as many tests wait.
-ALL_TESTS := --numprocesses 3 --dist loadfile
+ALL_TESTS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive bench-import bench-submit bench-chaos clean
 

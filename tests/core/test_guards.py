@@ -67,9 +67,10 @@ def test_a_wave_that_is_only_cut_does_not_go_when_the_switch_opens(session, now)
     wave = accepted(session, campaign, now)
     settle(session, wave, now, failed=0, of=4)
     (planned,) = tick(session, campaign, now).submit
-    settle(session, wave, now, failed=5, of=5, first=4)
-    tick(session, campaign, now)
-    assert claimed(session, planned, now) is None
+    at = later(now, seconds=5)
+    settle(session, wave, at, failed=5, of=5, first=4)
+    tick(session, campaign, at)
+    assert claimed(session, planned, at) is None
     assert session.get_one(Wave, planned, populate_existing=True).state == "void"
 
 

@@ -99,11 +99,17 @@ def test_a_settled_call_is_told_once_however_often_it_is_reported(session, now):
     assert (attempt["recording_url"], attempt["ended_at"]) == ("https://r.example/1", now.isoformat())
 
 
+def end_by_silence(session, campaign, now):
+    """The provider is asked once more, says nothing, and everybody left is given up."""
+    for minutes in (120, 131):
+        tick(session, campaign, later(now, minutes=minutes))
+
+
 def test_a_correction_is_told_too(session, now):
     """No news became an answer, and a summary came behind it; the numbers that were final are told anew."""
     campaign = listened(session, now, people=1)
     wave = accepted(session, campaign, now)
-    tick(session, campaign, later(now, hours=2))
+    end_by_silence(session, campaign, now)
     delivered(session)
     assert states(session, campaign) == ["no_news"]
     report(session, wave, 0, A.ANSWERED, later(now, hours=3))
@@ -184,7 +190,7 @@ def test_no_message_holds_a_token_or_secret_of_ours(session, now):
     campaign = listened(session, now)
     wave = accepted(session, campaign, now)
     report(session, wave, 0, A.ANSWERED, now)
-    tick(session, campaign, later(now, hours=2))
+    end_by_silence(session, campaign, now)
     bodies = json.dumps(told(session, campaign))
     assert "campaign.completed" in bodies
     kept = session.get_one(Wave, wave.id)

@@ -207,7 +207,7 @@ def test_one_that_may_have_been_sent_counts_as_sent_and_ends_without_anybodys_wo
     test = place(session, draft, ada, now)
     (wave_id,) = tick(session, test, now).submit
     answer(session, claimed(session, wave_id, now), Sent.UNKNOWN, now)
-    for minutes in (1, 6, SETTLE_TIME.total_seconds() / 60 + 1, 240, 241):
+    for minutes in (1, 6, SETTLE_TIME.total_seconds() / 60 + 1, 240, 251):
         assert tick(session, test, now + timedelta(minutes=minutes)).submit == []
     assert (newest(session, draft).is_open, states(session, test)) == (False, ["no_news"])
     assert session.scalars(select(Reservation)).all() == []

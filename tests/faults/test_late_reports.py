@@ -30,7 +30,7 @@ def test_a_report_days_after_no_news_is_counted_once_and_corrects_the_numbers(de
     """Fault 20: its own numbers are the ones that the sandbox never played (…0108), so that polls find nothing."""
     wave = desk.submit(launched_silent(desk))
     desk.pass_time(days=1)
-    desk.tick()
+    desk.work(2)
     assert desk.contacts() == {"no_news": 1}
     for _ in range(2):
         assert desk.deliver(wave, ended("+14155550108")) == 204
