@@ -52,6 +52,7 @@ def places(callboard, browser, signed_in) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.timeout(300)  # fifty pages, each at several widths
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_scrolls_sideways_and_axe_finds_nothing(places, screen, scheme):
     page = screen(color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
