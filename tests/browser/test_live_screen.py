@@ -64,7 +64,7 @@ def test_the_list_of_campaigns_changes_without_a_reload(callboard, screen):
 
 def test_a_person_lets_a_refused_campaign_try_again_on_the_live_page(callboard, screen):
     callboard.misbehave("refuse", status=400, message="Not published.", campaign_name_contains="Refused", times=2)
-    campaign_id = callboard.create_campaign("Refused", NUMBERS[:2])
+    campaign_id = callboard.create_campaign("Refused", ["+14155558951", "+14155558952"])
     page = screen()
     page.goto(f"/campaigns/{campaign_id}")
     page.get_by_role("button", name="Try again").click()
