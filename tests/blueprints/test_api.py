@@ -193,7 +193,9 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 anything = st.recursive(scalars, lambda parts: st.lists(parts) | st.dictionaries(st.text(), parts), max_leaves=8)
 
 
-@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a machine that is busy it says nothing
+@hypothesis_settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # of a machine that is busy it says nothing
 @given(st.dictionaries(st.sampled_from(sorted(request_of())), anything))
 def test_any_json_is_a_request_or_complaints(changes):
     try:
