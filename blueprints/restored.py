@@ -6,8 +6,10 @@ from flask.typing import ResponseReturnValue
 from blueprints import viewing
 from blueprints.database import db
 from blueprints.forms import PlainForm
+from blueprints.requests import whole_number
 from blueprints.security import needs
 from core import restoring
+from core.lookups import page_of
 
 bp = Blueprint("restored", __name__)
 
@@ -17,8 +19,10 @@ bp = Blueprint("restored", __name__)
 def show() -> ResponseReturnValue:
     session = db.session()
     held = restoring.held_campaigns(session)
+    found = restoring.lost_submissions(session, whole_number("before"))
+    lost = page_of(found, restoring.MOST_SHOWN, lambda one: one.id)
     left_out = {campaign.id: len(restoring.lost_numbers(session, campaign.id)) for campaign in held}
     return render_template(
         "restored/show.html", restored=restoring.restored(session), held=held, left_out=left_out, form=PlainForm(),
-        lost=restoring.lost_submissions(session), masked=viewing.sees_masked(), most=restoring.MOST_SHOWN,
+        lost=lost, masked=viewing.sees_masked(),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, ColumnElement, String, any_, func, literal, or_, s
 from sqlalchemy.orm import Session
 
 from core.models import Campaign, Contact, Suppression, Target, Wave
+from core.restoring import handed_over_since, lost_numbers
 from core.states import LIVE_CAMPAIGNS, NEVER_SENT, TO_CALL, RowVerdict
 
 T = TypeVar("T")
@@ -31,12 +32,15 @@ def barred(
 ) -> Mapping[str, Bar]:
     """Those of `numbers` (E.164) that must not be called, each with its bar.
 
-    `recent_days`: also whoever a campaign other than `campaign_id` reached or tried in that many days.
+    `recent_days`: also whoever a campaign other than `campaign_id` reached or tried in that many days. Whoever `campaign_id` itself
+    handed over in a submission that was lost with a restore is barred there: a draft of then, or a second try, may come to them late.
     """
     bars: dict[str, Bar] = {}
+    lost = lost_numbers(session, campaign_id) if campaign_id is not None else {}
     for some in batches(numbers, ASKED_AT_ONCE):
         if recent_days:
             bars |= _called_recently(session, some, now, recent_days, campaign_id)
+        bars |= {one: Bar(RowVerdict.CALLED_RECENTLY, handed_over_since(lost[one])) for one in some if one in lost}
         bars |= _suppressed(session, some, now)  # the stronger reason is the one that is told
     return bars
 

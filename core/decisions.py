@@ -14,7 +14,7 @@ from core.guards import BREAKER, LATE, REFUSED
 from core.launch import lock_campaign
 from core.ledger import mark_submitted
 from core.models import Campaign, Contact, Target, Wave
-from core.restoring import RESTORED, lost_numbers, spoken
+from core.restoring import RESTORED, handed_over_since, lost_numbers
 from core.states import ContactState, WaveState
 from core.waves import detach, lock_wave, move_wave
 
@@ -79,10 +79,7 @@ def _leave_out_the_lost(session: Session, campaign: Campaign, now: datetime) -> 
     columns = select(Contact.id, Contact.number, Contact.due_at, Contact.attempts)
     for some in batches(lost, ASKED_AT_ONCE):
         mine = columns.where(Contact.campaign_id == campaign.id, waits, among(session, Contact.number, some))
-        people += [
-            (contact, f"Handed over on {spoken(lost[contact.number])}, after the backup was made.")
-            for contact in session.execute(mine)
-        ]
+        people += [(contact, handed_over_since(lost[contact.number])) for contact in session.execute(mine)]
     leaving_out.leave_out(session, campaign, people, now)
     return len(people)
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.models import Setting, Wave
+from core.models import Campaign, Setting, Wave
 
 SUBMISSIONS = "submissions"
 
@@ -68,9 +68,13 @@ def mark_of(session: Session) -> Mark | None:
     return Mark(stored["installation"], stored["mark"]) if stored else None
 
 
-def ensure_mark(session: Session) -> Mark:
-    """The mark, made on first use; a database of an older version counts the submissions it knows of, and is taken for what it is."""
-    row = _locked(session)
+def ensure_mark(session: Session, outside: Sequence[Mark | None] = ()) -> Mark:
+    """The mark, made on first use. A database of an older version counts the submissions it knows of; it may be an old backup of
+    whoever wrote the marks outside, so it takes the name of the highest, which `judge` then compares. One without campaigns is new.
+    """
+    highest = max((mark for mark in outside if mark), key=lambda mark: mark.number, default=None)
+    is_new = session.scalar(select(Campaign.id).limit(1)) is None
+    row = _locked(session, highest.installation if highest and not is_new else None)
     return Mark(row.value["installation"], row.value["mark"])
 
 
@@ -90,13 +94,13 @@ def raise_mark(session: Session, number: int) -> Mark:
     return Mark(row.value["installation"], row.value["mark"])
 
 
-def _locked(session: Session) -> Setting:
+def _locked(session: Session, installation: str | None = None) -> Setting:
     mine = select(Setting).where(Setting.name == SUBMISSIONS).with_for_update()
     row = session.scalar(mine.execution_options(populate_existing=True))
     if row is None:
-        made = session.scalar(select(func.count()).where(Wave.submissions > 0)) or 0
+        made = session.scalar(select(func.sum(Wave.submissions))) or 0
         insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        fresh = {"name": SUBMISSIONS, "value": {"installation": str(uuid4()), "mark": made}}
+        fresh = {"name": SUBMISSIONS, "value": {"installation": installation or str(uuid4()), "mark": made}}
         session.execute(insert(Setting).values(fresh).on_conflict_do_nothing())
         row = session.scalars(mine.execution_options(populate_existing=True)).one()
     return row

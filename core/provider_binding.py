@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
@@ -14,9 +15,13 @@ BINDING = "provider_binding"
 
 def notice_provider(session: Session, named: str) -> None:
     """Keep what the settings name: "sandbox", or the provider's address. Only called where it differs from what is kept."""
-    setting = session.get(Setting, BINDING) or Setting(name=BINDING, value={})
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    session.execute(
+        insert(Setting).values(name=BINDING, value={}).on_conflict_do_nothing()
+    )  # all workers start at once
+    mine = select(Setting).where(Setting.name == BINDING).with_for_update()
+    setting = session.scalars(mine.execution_options(populate_existing=True)).one()
     setting.value = setting.value | {"named": named}
-    session.add(setting)
 
 
 def named_provider(session: Session) -> str | None:
@@ -28,6 +33,11 @@ def bind(session: Session) -> None:
     setting = session.get(Setting, BINDING)
     if setting is not None and setting.value.get("to") is None:
         setting.value = setting.value | {"to": setting.value.get("named")}
+
+
+def belongs_elsewhere(session: Session, provider: str | None) -> bool:
+    """Does the database belong to another provider than this one? None asks nothing."""
+    return provider is not None and _value(session).get("to") not in (None, provider)
 
 
 def why_not_ours(session: Session) -> str | None:

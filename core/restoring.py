@@ -14,7 +14,7 @@ from core.models import Campaign, LostSubmission, PersonLink, Setting, SignIn
 from core.states import LIVE_CAMPAIGNS, OVER_CAMPAIGNS, CampaignState
 
 RESTORED = "restored"
-MOST_SHOWN = 200
+MOST_SHOWN = 20
 WHY = {
     Finding.AHEAD: "This database is older than the submissions that were made from here: it was put back from an earlier day.",
     Finding.STRANGE: "Nothing outside this database says that its submissions were made from here: it is a copy, or both Redis and "
@@ -47,6 +47,9 @@ def hold_what_was_found(
     `highest` is the mark that stands outside. Of several who find it out at once the first does it; returns the mark from then on.
     Nobody is signed out: that a database was put back by hand says nothing about the people.
     """
+    # Campaigns first: the order of a claim.
+    live = select(Campaign.id).where(Campaign.state.not_in(OVER_CAMPAIGNS)).order_by(Campaign.id)
+    session.execute(live.with_for_update(of=Campaign, key_share=True))
     mark = ensure_mark(session)
     if mark != ours:
         return mark  # somebody was first, or submits; the next look says more
@@ -116,17 +119,26 @@ def held_campaigns(session: Session) -> Sequence[Campaign]:
     return session.scalars(select(Campaign).where(*mine).order_by(Campaign.id.desc())).all()
 
 
-def lost_submissions(session: Session) -> Sequence[LostSubmission]:
-    """What was submitted since the backup, as far as it is known; newest first."""
-    return session.scalars(select(LostSubmission).order_by(LostSubmission.submitted_at.desc()).limit(MOST_SHOWN)).all()
+def lost_submissions(session: Session, before: int | None = None) -> Sequence[LostSubmission]:
+    """What was submitted since the backup, as far as it is known: one more than a page, the newest first, below the id `before`."""
+    newest = select(LostSubmission).order_by(LostSubmission.id.desc()).limit(MOST_SHOWN + 1)
+    return session.scalars(newest.where(LostSubmission.id < before) if before else newest).all()
 
 
 def lost_numbers(session: Session, campaign_id: int) -> dict[str, datetime]:
-    """Whom such submissions handed over in this campaign, and when."""
-    rows = session.execute(
-        select(LostSubmission.numbers, LostSubmission.submitted_at).where(LostSubmission.campaign_id == campaign_id)
+    """Whom such submissions handed over in this campaign, and when.
+
+    A campaign that was made after a restore may have the number of one that the restore took away: those were not its own.
+    """
+    mine = select(LostSubmission.numbers, LostSubmission.submitted_at).join(
+        Campaign, Campaign.id == LostSubmission.campaign_id
     )
+    rows = session.execute(mine.where(Campaign.id == campaign_id, LostSubmission.submitted_at >= Campaign.created_at))
     return {number: at for numbers, at in rows for number in numbers}
+
+
+def handed_over_since(at: datetime) -> str:
+    return f"Handed over on {spoken(at)}, after the backup was made."
 
 
 def why_held(session: Session) -> str:

@@ -20,7 +20,7 @@ from core.ledger import mark_submitted
 from core.marks import Mark, next_mark
 from core.models import Campaign, Contact, Target, Wave
 from core.next_contacts import fits
-from core.provider_binding import bind
+from core.provider_binding import belongs_elsewhere, bind
 from core.provider_state import learn, refuse_key, trouble
 from core.restoring import RESTORED
 from core.schedule import FRESH, wave_length
@@ -44,8 +44,13 @@ class Claim:
     mark: Mark
 
 
-def claim(session: Session, wave_id: int, public_url: str | None, vault: Vault, now: datetime) -> Claim | None:
-    """Win the right to send a planned wave; None when somebody else was first, it must wait, or it went stale (then it is void)."""
+def claim(
+    session: Session, wave_id: int, public_url: str | None, vault: Vault, now: datetime, provider: str | None = None
+) -> Claim | None:
+    """Win the right to send a planned wave; None when somebody else was first, it must wait, or it went stale (then it is void).
+
+    `provider` is what this very process would send to: what is kept of the settings may be another host's.
+    """
     campaign_id = session.scalar(select(Wave.campaign_id).where(Wave.id == wave_id))
     if campaign_id is None:
         return None
@@ -56,7 +61,7 @@ def claim(session: Session, wave_id: int, public_url: str | None, vault: Vault, 
     if stale := _staleness(session, campaign, wave, now):
         void_wave(session, wave, stale, now)
         return None
-    if trouble(session, now) or (wave.not_before and wave.not_before > now):
+    if trouble(session, now) or belongs_elsewhere(session, provider) or (wave.not_before and wave.not_before > now):
         return None
     token = str(uuid.uuid4())
     won = session.execute(

@@ -4,12 +4,13 @@ import fcntl
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
@@ -28,6 +29,8 @@ FOLDER = "submissions"
 # So many submissions, with their numbers, are kept in Redis; the files keep two of this size.
 MOST_IN_REDIS = 1000
 LARGEST_LOG = 32 * 1024 * 1024
+# Less than a claim may wait for its POST: Redis alone is enough.
+LOCK_PATIENCE_SECONDS = 1.0
 # Never lowered by somebody slower; another installation's is replaced.
 RAISE = """
 local held = redis.call('GET', KEYS[1])
@@ -47,8 +50,9 @@ def is_ours(session: Session) -> bool:
     session.rollback()
     if ours is None:
         with writing(session):
-            ours = ensure_mark(session)
-        finding = Finding.FINE if ours.number == 0 or not any(outside) else Finding.STRANGE
+            ours = ensure_mark(session, outside)
+        # Nothing outside, and nothing here before: a new database, or one of a version that wrote nothing down.
+        finding = judge(ours, outside) if any(outside) else Finding.FINE
     else:
         finding = judge(ours, outside)
     if finding == Finding.FINE:
@@ -56,7 +60,8 @@ def is_ours(session: Session) -> bool:
             _write(ours, None)
         return True
     highest = max((mark.number for mark in outside if mark and mark.installation == ours.installation), default=0)
-    lost = [known for known in _known() if known.number > ours.number] if finding == Finding.AHEAD else []
+    lost = [known for known in _known(ours.installation) if known.number > ours.number]
+    highest = max([highest, *(known.number for known in lost)])
     with writing(session, patience=30.0):
         mark = hold_what_was_found(session, finding, ours, highest, lost, now())
     _write(mark, None)
@@ -70,10 +75,20 @@ def write_down(held: Claim, campaign_name: str, ordinal: int) -> bool:
     return _write(held.mark, known)
 
 
+def take_back(held: Claim) -> None:
+    """It was surely not sent: whoever it would have handed over was not. Where this is not written down they are only left out."""
+    told = {"number": held.mark.number, "installation": held.mark.installation, "unsent": True}
+    _write_line(held.mark, json.dumps(told))
+
+
 def _write(mark: Mark, known: KnownSubmission | None) -> bool:
     line = (
         json.dumps(asdict(known) | {"at": known.at.isoformat(), "installation": mark.installation}) if known else None
     )
+    return _write_line(mark, line)
+
+
+def _write_line(mark: Mark, line: str | None) -> bool:
     return any([_write_redis(mark, line), _write_file(mark, line)])
 
 
@@ -109,7 +124,7 @@ def _append(path: Path, line: str) -> None:
     if path.exists() and path.stat().st_size > LARGEST_LOG:
         path.rename(path.with_suffix(".older.jsonl"))
     with path.open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
+        file.write(f"\n{line}\n")  # a line that a crash cut short does not take this one with it
         file.flush()
         os.fsync(file.fileno())
 
@@ -125,12 +140,24 @@ def _replace(path: Path, text: str) -> None:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Held by one process at a time: nobody lowers what another one wrote."""
+    """Held by one process at a time: nobody lowers what another one wrote. OSError when somebody, frozen perhaps, does not let go."""
     folder = settings().data_dir / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _lock(lock)
         yield folder
+
+
+def _lock(file: IO[str]) -> None:
+    ends = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.005)
 
 
 def _in_redis() -> Mark | None:
@@ -154,8 +181,11 @@ def _read_mark(text: Any) -> Mark | None:
     return None
 
 
-def _known() -> list[KnownSubmission]:
-    """All that is written down in either place, each submission once, the oldest first."""
+def _known(installation: str) -> list[KnownSubmission]:
+    """What this installation wrote down in either place, each submission once, the oldest first; without what was never sent.
+
+    Another one, whose database is gone, may have written there before, and counted from 1 too.
+    """
     lines: list[Any] = []
     for name in ("log.older.jsonl", "log.jsonl"):
         with suppress(OSError):
@@ -163,12 +193,18 @@ def _known() -> list[KnownSubmission]:
     with suppress(RedisError, OSError):
         lines += web_redis(settings().redis_url).lrange(LOG, 0, -1)
     found: dict[int, KnownSubmission] = {}
+    unsent: set[int] = set()
     for line in lines:
         with suppress(ValueError, TypeError, KeyError):  # a line that was cut short by a crash
             told = json.loads(line)
+            if told["installation"] != installation:
+                continue
             number = int(told["number"])
+            if told.get("unsent"):
+                unsent.add(number)
+                continue
             found[number] = KnownSubmission(
                 number, datetime.fromisoformat(told["at"]), int(told["campaign_id"]), str(told["campaign_name"]),
                 int(told["ordinal"]), tuple(map(str, told["numbers"])),
             )  # fmt: skip
-    return [found[number] for number in sorted(found)]
+    return [found[number] for number in sorted(found.keys() - unsent)]

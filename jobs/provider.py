@@ -46,11 +46,16 @@ def notice_our_key(session: Session, config: Settings) -> None:
     if session.scalar(select(ProviderState.key_fingerprint)) != fingerprint:
         with writing(session):
             notice_key(session, fingerprint, now())
-    named = "sandbox" if config.is_sandbox else config.provider_url
+    named = provider_name(config)
     if named_provider(session) != named:
         with writing(session):
             notice_provider(session, named)
     session.rollback()
+
+
+def provider_name(config: Settings) -> str:
+    """What a database is bound to; the sandbox's port changes."""
+    return "sandbox" if config.is_sandbox else config.provider_url
 
 
 def try_provider(client: Provider, agent_uuid: str | None, tenant: str | None) -> Tried:

@@ -4,10 +4,11 @@ import logging
 import time
 
 from core.database import writing
+from core.facts import Sent
 from core.models import Campaign, Wave
 from core.submission import Claim, claim, give_back, record
-from jobs.marks import is_ours, write_down
-from jobs.provider import provider
+from jobs.marks import is_ours, take_back, write_down
+from jobs.provider import provider, provider_name
 from jobs.queue import TICK, announce, ring
 from jobs.runtime import now, session_scope, settings, vault
 
@@ -25,7 +26,7 @@ def submit(wave_id: int) -> None:
             return
         with writing(session):
             began = _clock()
-            held = claim(session, wave_id, settings().public_url, vault(), now())
+            held = claim(session, wave_id, settings().public_url, vault(), now(), provider_name(settings()))
         if held is None:
             return
 
@@ -50,6 +51,8 @@ def submit(wave_id: int) -> None:
                 give_back(session, held, "Not sent: too long between claiming it and sending it.", now())
             else:
                 record(session, held, outcome, now())
+        if too_late or outcome.sent not in (Sent.ACCEPTED, Sent.UNKNOWN):
+            take_back(held)
     _tell(held)
 
 
