@@ -67,7 +67,7 @@ def why_not_by_provider(campaign: Campaign, people: int | None) -> str | None:
 
 def switch_words(campaign: Campaign) -> str:
     if campaign.breaker_percent is None:
-        return "There is no safety switch: it calls on however many calls fail."
+        return "None: it calls on however many calls fail."
     return f"Stops if more than {campaign.breaker_percent} % of the last {campaign.breaker_calls:,} calls fail."
 
 
