@@ -125,8 +125,10 @@ def _start(session: Session, campaign: Campaign, actor: Actor, now: datetime, as
     settings = {
         "state": to, "name": campaign.name, "agent": agent.name if agent else None,
         "people": campaign.size, "excluded": campaign.excluded_at_launch, "lines": campaign.lines, "wave_size": campaign.wave_size,
-        "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts, "pace": campaign.pace,
+        "retry_by": campaign.retry_by, "retry_attempts": campaign.retry_attempts,
+        "retry_gap_minutes": campaign.retry_gap_minutes, "retry_outcomes": campaign.retry_outcomes, "pace": campaign.pace,
         "priority": campaign.priority, "start_by": campaign.start_by, "breaker_percent": campaign.breaker_percent,
+        "breaker_calls": campaign.breaker_calls,
         "latest_start_at": campaign.latest_start_at.isoformat() if campaign.latest_start_at else None,
         "hours": hours_words(campaign), "start_at": campaign.start_at.isoformat() if campaign.start_at else None,
     }  # fmt: skip

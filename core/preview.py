@@ -12,6 +12,7 @@ from core.hours import instant_words, open_time_ends, opens_at, place
 from core.launch import variables_of
 from core.lists import callable_count
 from core.models import Campaign, ContactList, Row, Suppression
+from core.pacing import PROVIDER
 from core.requests import TargetRequest, WavePlan, build_request, wave_plan
 from core.schedule import expected_length
 from core.states import CALLABLE_VERDICTS, RowVerdict
@@ -150,5 +151,6 @@ def first_request(
         for row in _callable_rows(session, contact_list, plan.size)
     ]
     lines = min(campaign.lines, len(targets))
-    request = build_request(campaign, targets, ordinal=1, waves=plan.waves, lines=lines)
+    starts_at = campaign.start_at if campaign.start_by == PROVIDER else None
+    request = build_request(campaign, targets, ordinal=1, waves=plan.waves, lines=lines, starts_at=starts_at)
     return {**request, "webhook_url": MASK, "webhook_secret": MASK}

@@ -117,7 +117,7 @@ def _facts(context: dict[str, Any]) -> dict[str, str]:
         "Name": campaign.name, "Agent": campaign.agent.name if campaign.agent else "none", "People": f"{summary.people:,}",
         "Left out": f"{summary.excluded:,}", "Start": campaign.start_at.isoformat() if campaign.start_at else "at once",
         "Calls at a time": str(campaign.lines), "Waves": f"{summary.plan.waves:,}",
-        "Calling hours": summary.hours, "More tries": f"{campaign.retry_attempts} by {campaign.retry_by}",
+        "Calling hours": summary.hours, "Each person": context["experienced"],
         "Started by": "the provider" if campaign.start_by == "provider" else "Callboard",
         "Latest start": campaign.latest_start_at.isoformat() if campaign.latest_start_at else "none",
         "Pace": f"{campaign.pace}, {PRIORITIES[campaign.priority].lower()}",

@@ -26,7 +26,16 @@ from blueprints.forms import NOT_TOO_LONG_A_NAME, trimmed
 from core.columns import LONGEST_VARIABLE, REF
 from core.errors import Invalid
 from core.hours import DAYS
-from core.pacing import FEWEST_CALLS, FLOWING, LONGEST_GAP_MINUTES, MOST_CALLS, PRIORITIES, STRICT
+from core.pacing import (
+    FEWEST_CALLS,
+    FLOWING,
+    LONGEST_GAP_MINUTES,
+    MOST_CALLS,
+    PRIORITIES,
+    STRICT,
+    USUAL_CALLS,
+    USUAL_PERCENT,
+)  # fmt: skip
 from core.requests import MOST_TARGETS
 from core.schedule import zone_names
 
@@ -50,6 +59,7 @@ STARTER_WORDS = {
     "us": "Callboard, which can be paused and stopped, and looks once more whom it must not call",
     "provider": "The provider: everybody is handed over at the launch, and it starts at the chosen time",
 }
+RETRIER_WORDS = {"us": "Callboard", "provider": "The provider"}
 PACE_WORDS = {
     FLOWING: "as soon as lines are free (flowing)",
     STRICT: "when everybody in the last one is settled (strict)",
@@ -152,7 +162,7 @@ class WhenForm(StepForm):
     lines = IntegerField(
         "Calls at a time", [InputRequired("Between 1 and 10."), NumberRange(1, 10, "Between 1 and 10.")]
     )
-    retry_by = RadioField("Who calls again", choices={"us": "Callboard", "provider": "The provider"}, default="us")
+    retry_by = RadioField("Who calls again", choices=RETRIER_WORDS, default="us")
     retry_attempts = IntegerField("More tries", [InputRequired("0 for none.")])
     retry_gap = IntegerField("At least so long between two calls", [Optional()])
     retry_gap_unit = SelectField("Unit", choices=GAP_UNITS, coerce=int, default=60)
@@ -164,11 +174,14 @@ class WhenForm(StepForm):
     pace = RadioField("The next wave goes", choices=PACE_WORDS, default=FLOWING)
     priority = SelectField("Where lines are scarce", choices=PRIORITIES, coerce=int, default=0)
     breaker_percent = IntegerField(
-        "Stop if more than so many percent fail", [Optional(), NumberRange(1, 100, "Between 1 and 100, or empty.")]
+        "Stop if more than so many percent fail",
+        [Optional(), NumberRange(1, 100, "Between 1 and 100, or empty.")],
+        default=USUAL_PERCENT,
     )
     breaker_calls = IntegerField(
         "Of the last calls",
         [Optional(), NumberRange(FEWEST_CALLS, MOST_CALLS, f"Between {FEWEST_CALLS} and {MOST_CALLS:,}.")],
+        default=USUAL_CALLS,
     )
 
     def validate_retry_gap(self, field: Field) -> None:

@@ -1,7 +1,8 @@
 """What every step of a draft shares: the steps with their problems, the summary at the side, and how a step is saved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
 
 from blueprints import viewing
-from blueprints.compose.forms import WHOSE_WORDS, StepForm
+from blueprints.compose.forms import PACE_WORDS, RETRIER_WORDS, STARTER_WORDS, WHOSE_WORDS, StepForm
 from blueprints.database import db, writing
 from blueprints.runtime import now, redis_url
 from blueprints.security import actor
@@ -19,13 +20,18 @@ from core.errors import AwaitsApproval, Conflict, Invalid
 from core.hours import clock_words, days_words
 from core.lists import list_of
 from core.models import Campaign
-from core.pacing import PRIORITIES, experience
+from core.pacing import PRIORITIES, experience, switch_words, why_not_by_provider
 from core.states import CampaignState
 from core.variables import missing_variables
 from jobs.queue import announce
 
 STEPS = (("what", "What"), ("who", "Who"), ("when", "When and how"), ("check", "Check and launch"))
 TAKEN_BACK = "The request for approval is taken back: this is a draft again."
+# What is chosen from a few, as a person reads it.
+CHOICE_WORDS: dict[str, Mapping[Any, str]] = {
+    "priority": PRIORITIES, "start_by": STARTER_WORDS, "pace": PACE_WORDS, "hours_by": WHOSE_WORDS,
+    "retry_by": RETRIER_WORDS,
+}  # fmt: skip
 NEXT = {"what": "compose.who", "who": "compose.when", "when": "compose.check"}
 
 
@@ -33,14 +39,16 @@ def frame(campaign: Campaign, step: str) -> dict[str, Any]:
     """The context of the step's page and of the fragments that an autosave answers with."""
     session, moment = db.session(), now()
     contact_list = list_of(session, campaign.id)
+    summary = preview.summary_of(campaign, contact_list, moment)
     problems = drafts.problems(session, campaign, moment)
     total = sum(map(len, problems.values()))
     return {
         "campaign": campaign, "contact_list": contact_list, "step": step, "problems": problems, "problem_count": total,
         "steps": [_step(campaign, key, label, problems, total) for key, label in STEPS],
-        "summary": preview.summary_of(campaign, contact_list, moment), "now": moment, "span": schedule.span,
+        "summary": summary, "now": moment, "span": schedule.span,
         "calls_an_hour": schedule.calls_an_hour(campaign.lines), "stored_words": partial(stored_words, campaign),
-        "experienced": experience(campaign), "priorities": PRIORITIES,
+        "experienced": experience(campaign), "priorities": PRIORITIES, "switch": switch_words(campaign),
+        "not_by_provider": why_not_by_provider(campaign, summary.people),
         "hours_now": preview.hours_now(campaign, moment), "start_outside": preview.start_outside(campaign, moment),
         "start_twice": campaign.start_at is not None and schedule.shown_twice(campaign.start_at, campaign.zone),
     }  # fmt: skip
@@ -65,14 +73,16 @@ def stored_words(campaign: Campaign, change: drafts.Change) -> str:
     if change.field in ("start_at", "latest_start_at"):
         unset = "as soon as it is launched" if change.field == "start_at" else "none"
         return f"{stored:%Y-%m-%d %H:%M} UTC" if stored else unset
-    if change.field == "priority":
-        return PRIORITIES[stored]
+    if change.field in CHOICE_WORDS:
+        return CHOICE_WORDS[change.field].get(stored, str(stored))
+    if change.field == "retry_gap_minutes":
+        return schedule.span(timedelta(minutes=stored))
+    if change.field == "breaker_percent":
+        return f"{stored} %" if stored else "none"
     if change.field == "hours_days":
         return days_words(stored)
     if change.field in ("hours_from", "hours_to"):
         return "at any time" if stored is None else clock_words(stored)
-    if change.field == "hours_by":
-        return WHOSE_WORDS[stored]
     if isinstance(stored, dict):
         return ", ".join(f"{key} = {value}" for key, value in stored.items()) or "empty"
     if isinstance(stored, list):

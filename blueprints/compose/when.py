@@ -17,14 +17,14 @@ from core.clocks import hours_of
 from core.errors import Conflict, Invalid
 from core.hours import DAY, check_hours
 from core.models import Campaign
-from core.pacing import check_pacing
+from core.pacing import USUAL_CALLS, USUAL_PERCENT, check_pacing
 from core.schedule import start_of, zone_info
 from core.states import RETRYABLE
 
 # What stands in the fields until somebody chooses hours.
 OFFERED_FROM, OFFERED_TO = 9 * 60, 20 * 60
 # What an empty field comes to.
-DEFAULT_GAP, DEFAULT_CALLS = 120, 20
+DEFAULT_GAP = 120
 
 
 @bp.route("/<int:campaign_id>/compose/when", methods=["GET", "POST"])
@@ -48,7 +48,7 @@ def _values(form: WhenForm) -> dict[str, Any]:
         "retry_attempts": form.retry_attempts.data, "retry_gap_minutes": gap,
         "retry_outcomes": outcomes, "wave_size": form.wave_size.data, "latest_start_at": _latest(form),
         "start_by": form.start_by.data, "pace": form.pace.data, "priority": form.priority.data,
-        "breaker_percent": form.breaker_percent.data, "breaker_calls": form.breaker_calls.data or DEFAULT_CALLS,
+        "breaker_percent": form.breaker_percent.data, "breaker_calls": form.breaker_calls.data or USUAL_CALLS,
     }  # fmt: skip
     check_pacing(Campaign(**{"hours_from": None, **values}))
     return values
@@ -121,5 +121,6 @@ def _show(campaign: Campaign, form: WhenForm, changes: list[drafts.Change]) -> s
         form.seen.data = drafts.fingerprint(campaign, "when")
     return render_template(
         "compose/when.html", form=form, changes=changes, outcome_words=OUTCOME_WORDS, day_words=DAY_WORDS,
+        usual_switch=(USUAL_PERCENT, USUAL_CALLS),
         **frame(campaign, "when"),
     )  # fmt: skip

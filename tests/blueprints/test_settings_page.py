@@ -1,8 +1,10 @@
 """What an admin decides for the whole installation."""
 
+import html
+
 from sqlalchemy import select
 
-from core.installation import APPROVAL_ABOVE, DO_NOT_CALL_BY_OUTCOME, value_of
+from core.installation import APPROVAL_ABOVE, CHOICES, DO_NOT_CALL_BY_OUTCOME, LINES_IN_ALL, value_of
 from core.models import AuditEntry
 
 
@@ -43,3 +45,25 @@ def test_whether_a_call_s_outcome_puts_numbers_on_the_list_is_yes_until_an_admin
         assert (answer.status_code, "Choose yes or no." in answer.text) == (422, True)
     session.rollback()
     assert value_of(session, DO_NOT_CALL_BY_OUTCOME) is False
+
+
+def test_whatever_can_be_decided_stands_on_the_page_with_its_hint(sign_in_as):
+    page = html.unescape(sign_in_as("admin").get("/settings").text)
+    for choice in CHOICES:
+        assert f'name="{choice.name}"' in page
+        assert choice.label in page
+        assert choice.hint in page
+
+
+def test_an_admin_limits_the_calls_at_a_time_over_all_campaigns(sign_in_as, session):
+    admin = sign_in_as("admin")
+    assert admin.post("/settings", data={"lines_in_all": " 25 "}).location == "/settings"
+    assert value_of(session, LINES_IN_ALL) == 25
+    for typed in ("0", "-1", "1001", "many", "9" * 5000, "٣", "2.5"):
+        answer = admin.post("/settings", data={"lines_in_all": typed})
+        assert (answer.status_code, "A whole number between 1 and 1,000, or nothing." in answer.text) == (422, True)
+    session.rollback()
+    assert value_of(session, LINES_IN_ALL) == 25
+    admin.post("/settings", data={"lines_in_all": ""})
+    session.rollback()
+    assert value_of(session, LINES_IN_ALL) is None

@@ -54,6 +54,8 @@ def test_a_campaign_is_launched_with_everything_the_request_says(session, token_
     campaign = create(session, token_id).campaign
     assert (campaign.state, campaign.size, campaign.lines, campaign.launched_by) == ("running", 3, 1, "A program")
     assert (campaign.retry_by, campaign.retry_attempts) == ("us", 0)
+    assert (campaign.pace, campaign.priority, campaign.start_by) == ("flowing", 0, "us")
+    assert (campaign.breaker_percent, campaign.breaker_calls, campaign.latest_start_at) == (50, 20, None)
     endpoint = session.scalars(select(Endpoint).where(Endpoint.campaign_id == campaign.id)).one()
     assert (endpoint.url, endpoint.events) == (REQUEST.webhook_url, ["campaign", "call"])
     assert VAULT.open(endpoint.secret) == REQUEST.webhook_secret

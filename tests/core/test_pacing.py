@@ -6,7 +6,7 @@ from core.database import writing
 from core.errors import Invalid
 from core.fold import silence_ends
 from core.models import Campaign
-from core.pacing import check_pacing, experience
+from core.pacing import check_pacing, experience, switch_words
 from core.submission import claim
 from tests.core.cast import VAULT, accepted, check_boxes, later, launched, states, tick, why
 
@@ -35,10 +35,30 @@ def test_what_a_person_will_experience(settings, words):
     assert experience(Campaign(**DEFAULTS | settings)) == words
 
 
-def test_the_hours_are_part_of_it():
-    words = experience(Campaign(**DEFAULTS | HOURS | {"retry_attempts": 1, "retry_outcomes": ["busy", "no_answer"]}))
-    assert "09:00" in words
-    assert words.endswith("another one only after: busy or no answer.")
+@pytest.mark.parametrize("clock", ["campaign", "column", "number"])
+@pytest.mark.parametrize("attempts", [0, 1, 10])
+@pytest.mark.parametrize(("gap", "apart"), [(1, "1 min"), (120, "2 h"), (43_200, "30 d")])
+def test_the_hours_and_their_clock_are_part_of_it(clock, attempts, gap, apart):
+    settings = {"retry_attempts": attempts, "retry_gap_minutes": gap, "retry_outcomes": ["busy", "no_answer"]}
+    words = experience(Campaign(**DEFAULTS | HOURS | settings | {"hours_by": clock}))
+    assert "Mon–Fri 09:00–18:00, by " in words
+    assert ("each person's own clock" in words) == (clock != "campaign")
+    if attempts:
+        assert f"up to {attempts + 1} calls, at least {apart} apart, " in words
+        assert words.endswith("another one only after: busy or no answer.")
+    else:
+        assert words.startswith("Each person gets one call, ")
+        assert apart not in words
+
+
+def test_the_provider_that_tries_once_chooses_nothing():
+    once = DEFAULTS | {"retry_by": "provider"}
+    assert experience(Campaign(**once)) == "Each person gets one call, at any time of day and night."
+
+
+@pytest.mark.parametrize(("percent", "words"), [(None, "None: it calls on"), (30, "30 % of the last 1,000 calls")])
+def test_the_safety_switch_in_words(percent, words):
+    assert words in switch_words(Campaign(**DEFAULTS | {"breaker_percent": percent, "breaker_calls": 1000}))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +70,10 @@ def test_the_hours_are_part_of_it():
         ({"breaker_calls": 4}, "breaker_calls"),
         ({"retry_gap_minutes": 43_201}, "retry_gap"),
         ({"start_by": "provider"}, "start_by"),
+        ({"start_by": "nobody"}, "start_by"),
+        ({"retry_by": "nobody"}, "retry_by"),
+        ({"retry_attempts": 1, "retry_outcomes": []}, "retry_outcomes"),
+        ({"retry_attempts": 1, "retry_outcomes": ["answered"]}, "retry_outcomes"),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_field(settings, field):
@@ -65,6 +89,13 @@ def test_the_provider_starts_one_wave_at_a_time_of_its_own_clock_only(now, also)
     with pytest.raises(Invalid) as problem:
         check_pacing(campaign, 101)
     assert problem.value.field == "start_by"
+
+
+@pytest.mark.parametrize(("name", "value"), [("pace", "fast"), ("breaker_calls", 4), ("start_by", "provider")])
+def test_a_launch_asks_for_all_of_it_again(session, now, name, value):
+    with pytest.raises(Invalid) as problem:
+        launched(session, now, **{name: value})
+    assert problem.value.field == name
 
 
 def test_what_the_provider_starts_is_handed_over_at_the_launch(session, now):
