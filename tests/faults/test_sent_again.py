@@ -56,7 +56,7 @@ def test_nobody_of_a_replacement_that_is_not_claimed_yet_is_called_again(desk, c
 
 
 def test_whoever_may_be_called_twice_is_named_on_the_page(desk, campaign, sign_in_here):
-    """The replacement is on its way: nobody can be withdrawn, so everybody who was reported is named, and the audit says who decided."""
+    """The replacement is on its way: nobody can be withdrawn, so whoever was reported is named; the audit says who decided."""
     assert desk.submit(campaign).state == "accepted"
     for body in desk.told()[:2]:
         assert desk.deliver(first_wave(desk, campaign), body) == 204
