@@ -40,7 +40,9 @@ def test_a_report_that_comes_days_after_everybody_was_given_up_is_counted_once(d
 
 
 @pytest.mark.parametrize(
-    ("place", "truth", "said"), [(101, "answered", "busy"), (105, "declined", "no_answer")], ids=["answered", "declined"]
+    ("place", "truth", "said"),
+    [(101, "answered", "busy"), (105, "declined", "no_answer")],
+    ids=["answered", "declined"],
 )
 def test_a_late_report_that_contradicts_is_counted_once_and_shown(desk, sign_in_here, place, truth, said):
     """Of two ends that exclude each other the one stays that spares the person."""
