@@ -11,16 +11,17 @@ from core.errors import Conflict
 from core.models import Setting
 
 BINDING = "provider_binding"
+_LOCKED = select(Setting).where(Setting.name == BINDING).with_for_update().execution_options(populate_existing=True)
 
 
 def notice_provider(session: Session, named: str) -> None:
-    """Keep what the settings name: "sandbox", or the provider's address. Only called where it differs from what is kept."""
+    """Keep what the settings name: "sandbox", or the provider's address. Only called where it differs from what is kept.
+
+    Several workers may notice it at once, and one of them may bind meanwhile: the row is made once, and read under its lock.
+    """
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    session.execute(
-        insert(Setting).values(name=BINDING, value={}).on_conflict_do_nothing()
-    )  # all workers start at once
-    mine = select(Setting).where(Setting.name == BINDING).with_for_update()
-    setting = session.scalars(mine.execution_options(populate_existing=True)).one()
+    session.execute(insert(Setting).values(name=BINDING, value={}).on_conflict_do_nothing())
+    setting = session.scalars(_LOCKED).one()
     setting.value = setting.value | {"named": named}
 
 
@@ -30,7 +31,9 @@ def named_provider(session: Session) -> str | None:
 
 def bind(session: Session) -> None:
     """The first submission of all binds the database to whom it goes to."""
-    setting = session.get(Setting, BINDING)
+    if _value(session).get("to") is not None:
+        return  # all but the first claim: they need not wait for each other here
+    setting = session.scalar(_LOCKED)
     if setting is not None and setting.value.get("to") is None:
         setting.value = setting.value | {"to": setting.value.get("named")}
 
@@ -53,7 +56,7 @@ def why_not_ours(session: Session) -> str | None:
 
 def rebind(session: Session, actor: Actor, now: datetime) -> None:
     """An admin says that the database belongs to the provider of the settings from now on."""
-    setting = session.scalar(select(Setting).where(Setting.name == BINDING).with_for_update())
+    setting = session.scalar(_LOCKED)
     if setting is None or why_not_ours(session) is None:
         raise Conflict("The settings name the provider that this database belongs to.")
     before, setting.value = setting.value["to"], setting.value | {"to": setting.value["named"]}

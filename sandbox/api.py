@@ -80,12 +80,21 @@ class Query:
 @routes.before_request
 def check_first() -> ResponseReturnValue | None:
     require_token()
+    campaign = _asked_about()
     for kind in ON_READS:
-        options = the_machine().misbehaviour.take(kind, reads=True)
+        options = the_machine().misbehaviour.take(kind, campaign.name if campaign else None, reads=True)
         answer = answer_before(kind, options, None) if options is not None else None
         if answer is not None:
             return answer
     return None
+
+
+def _asked_about() -> Campaign | None:
+    """The campaign that a question names, or whose call it names."""
+    asked, store = request.view_args or {}, the_machine().store
+    if "call_id" in asked:
+        return store.first(Campaign, "WHERE id = (SELECT campaign_id FROM calls WHERE id = ?)", asked["call_id"])
+    return store.first(Campaign, "WHERE id = ?", asked["campaign_id"]) if "campaign_id" in asked else None
 
 
 @routes.get("/campaigns")
@@ -102,10 +111,10 @@ def list_campaigns() -> dict[str, Any]:
 
 @routes.get("/campaigns/<campaign_id>")
 def get_campaign(campaign_id: str) -> dict[str, Any]:
-    machine = the_machine()
-    if machine.misbehaviour.take("no_get_campaign") is not None:
+    campaign, misbehaviour = _asked_about(), the_machine().misbehaviour
+    name, own = (campaign.name, campaign.own_rules) if campaign else (None, None)
+    if misbehaviour.take("no_get_campaign", name, own) is not None:
         abort(404)
-    campaign = machine.store.first(Campaign, "WHERE id = ?", campaign_id)
     if campaign is None:
         abort(404, "Campaign not found")
     return campaign_numbers(campaign)

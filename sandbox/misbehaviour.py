@@ -84,6 +84,7 @@ ABOUT = {
 }
 NUMBERS = ("times", "seconds", "interval", "copies", "status")
 NOTE = "misbehaviour"
+LONGEST_NAME = 255
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ class Rule:
 
     def concerns(self, name: str | None) -> bool:
         one = self.options.get("campaign")
-        if one is not None and (name is None or base_name(name) != one):
+        if one is not None and (name is None or not is_of(name, one)):
             return False
         part = self.options.get("campaign_name_contains")
         return part is None or (name is not None and part in name)
@@ -103,7 +104,14 @@ class Rule:
 
 def base_name(name: str) -> str:
     """A campaign's name without the number of its wave: "spring · 2/9" is "spring"."""
-    return re.sub(r" · \d+/\d+$", "", name)
+    return re.sub(r" · \d+/\d+\Z", "", name)
+
+
+def is_of(name: str, campaign: str) -> bool:
+    """Is it the name of this campaign, or of a wave of it? A long one is cut so that the wave's number fits."""
+    base = base_name(name)
+    was_cut = base != name and len(name) == LONGEST_NAME
+    return campaign in (name, base) or (was_cut and campaign.startswith(base))
 
 
 def check_rule(kind: str, options: dict[str, Any]) -> None:

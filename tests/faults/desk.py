@@ -1,5 +1,6 @@
 """Jobs run by hand in the test's own process, against the real sandbox and database, in time that passes when the test says so."""
 
+from base64 import b64decode
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.models import Campaign, Contact, Wave
+from core.models import Attempt, Campaign, Contact, Delivery, Wave
 from jobs.ask import ask
 from jobs.submit import submit
 from jobs.tick import tick
@@ -109,6 +110,28 @@ class Desk:
         path = self.installation.address(wave).removeprefix(self.installation.url)
         headers = self.installation.sign(wave, body) | headers
         return self.browser.post(path, data=body, headers=headers, csrf=False).status_code
+
+    def told(self, event: str = "call.completed") -> list[bytes]:
+        """The bodies that the provider really sent, oldest first; nobody received them where no web process runs."""
+        return [b64decode(one["body_base64"]) for one in self.sandbox.deliveries(event=event, body=1)]
+
+    def posts(self) -> list[bool]:
+        """Each submission that the provider was asked for: did it accept it?"""
+        return [post["accepted"] for post in self.sandbox.get_admin("truth", calls=0, targets=0)["posts"]]
+
+    def attempts(self) -> Counter[str]:
+        self.session.rollback()
+        return Counter(self.session.scalars(select(Attempt.status)))
+
+    def verdicts(self) -> Counter[str]:
+        """What became of the deliveries that were kept."""
+        self.session.rollback()
+        return Counter(self.session.scalars(select(Delivery.verdict)))
+
+    def whys(self) -> list[str]:
+        """Why each campaign is where it is, the oldest first."""
+        self.session.rollback()
+        return list(self.session.scalars(select(Campaign.why).order_by(Campaign.id)))
 
     def check(self, over: bool = True) -> None:
         self.installation.check(over)

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.queue import SUBMIT, ring
 from jobs.submit import submit
-from tests.faults.desk import ON_POSTGRESQL, ON_SQLITE
+from tests.faults.desk import ON_SQLITE
 
 
 @pytest.fixture
@@ -84,22 +84,6 @@ def test_the_same_job_fifty_times_for_four_workers_sends_once(desk, installation
     assert desk.wave(campaign).submissions == 1
     desk.finish()
     assert posts() == (1, 1)
-
-
-@ON_POSTGRESQL
-def test_redis_killed_and_back_empty_loses_no_planned_wave(installation, posts):
-    """Fault 7: all go out, each once; only time is lost."""
-    for name in ("web", "tick", "submit", "scheduler"):
-        installation.start(name)
-    installation.signal("submit", signal.SIGSTOP)
-    ids = [installation.create([f"+1415556{place:04d}"], f"Campaign {place}") for place in range(100)]
-    installation.wait_until(lambda: all(installation.show(one)["contacts"]["queued"] for one in ids))
-    installation.wipe_redis()
-    assert posts() == (0, 0)
-    installation.signal("submit", signal.SIGCONT)
-    installation.wait_until(lambda: all(installation.show(one)["status"] == "completed" for one in ids), 90)
-    installation.check()
-    assert posts() == (100, 100)
 
 
 @ON_SQLITE

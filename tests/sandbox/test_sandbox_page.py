@@ -26,6 +26,20 @@ def test_a_rule_for_one_campaign_is_for_its_waves_and_no_other(sandbox: SandboxP
     assert "spring" in sandbox.get("/", headers={}).text
 
 
+def test_questions_about_one_campaign_alone_can_go_wrong(sandbox: SandboxProcess) -> None:
+    ids = [sandbox.create(name=name).json()["campaign_id"] for name in ("spring · 1/2", "autumn")]
+    for kind, option, status in (("no_get_campaign", "", 404), ("unauthorized", "on = reads", 401)):
+        assert post(sandbox, "/misbehave", kind=kind, campaign="spring", more=option).status_code == 303
+        assert [sandbox.get(f"/campaigns/{one}").status_code for one in ids] == [status, 200]
+
+
+def test_a_name_that_was_cut_for_the_number_of_its_wave_is_still_known(sandbox: SandboxProcess) -> None:
+    name = "spring " * 36
+    post(sandbox, "/misbehave", kind="throttle", campaign=name.strip())
+    assert sandbox.create(name=f"{name[: 255 - len(' · 1/9')]} · 1/9").status_code == 429
+    assert sandbox.create(name="spring · 1/9").status_code == 201
+
+
 def test_what_does_not_fit_is_told_and_stays_typed(sandbox: SandboxProcess) -> None:
     for form, words in (
         ({"kind": "throttle", "chance": "2"}, "chance must be a number between 0 and 1"),
