@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
 from core.bars import barred
+from core.clocks import hours_of
 from core.facts import Sent, Submission
 from core.guards import REFUSED, too_late
 from core.launch import lock_campaign
@@ -38,6 +39,8 @@ class Claim:
 
     wave_id: int
     campaign_id: int
+    campaign_name: str
+    ordinal: int
     token: str
     claimed_at: datetime
     request: dict[str, Any]
@@ -83,7 +86,7 @@ def claim(
         request["webhook_url"] = f"{public_url.rstrip('/')}/webhooks/{vault.open(wave.token)}"
         request["webhook_secret"] = vault.open(wave.secret)
     bind(session)
-    return Claim(wave.id, campaign.id, token, now, request, next_mark(session))
+    return Claim(wave.id, campaign.id, campaign.name, wave.ordinal, token, now, request, next_mark(session))
 
 
 def _staleness(session: Session, campaign: Campaign, wave: Wave, now: datetime) -> str | None:
@@ -104,6 +107,8 @@ def _staleness(session: Session, campaign: Campaign, wave: Wave, now: datetime) 
     bars = barred(session, numbers, now, recent_days=campaign.recent_days, campaign_id=campaign.id)
     if bars or len(numbers) != wave.size:
         return "Cut anew: somebody in it must not be called any more."
+    if hours_of(campaign) is None:
+        return None
     length = wave_length(wave.size, wave.lines)
     clocks = session.scalars(select(Contact.clock).where(*queued).distinct())
     if not all(fits(campaign, clock, length, now) for clock in clocks):

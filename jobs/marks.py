@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -68,11 +68,11 @@ def is_ours(session: Session) -> bool:
     return False
 
 
-def write_down(held: Claim, campaign_name: str, ordinal: int) -> bool:
+def write_down(held: Claim) -> bool:
     """Before the POST: whom it hands over. False when no place took it; then it must not be sent."""
     numbers = tuple(target["to_number"] for target in held.request["targets"])
-    known = KnownSubmission(held.mark.number, held.claimed_at, held.campaign_id, campaign_name, ordinal, numbers)
-    return _write(held.mark, known)
+    told = (held.mark.number, held.claimed_at, held.campaign_id, held.campaign_name, held.ordinal, numbers)
+    return _write(held.mark, KnownSubmission(*told))
 
 
 def take_back(held: Claim) -> None:
@@ -82,10 +82,10 @@ def take_back(held: Claim) -> None:
 
 
 def _write(mark: Mark, known: KnownSubmission | None) -> bool:
-    line = (
-        json.dumps(asdict(known) | {"at": known.at.isoformat(), "installation": mark.installation}) if known else None
-    )
-    return _write_line(mark, line)
+    if known is None:
+        return _write_line(mark, None)
+    told = {field.name: getattr(known, field.name) for field in fields(known)}  # `asdict` would copy each number
+    return _write_line(mark, json.dumps(told | {"at": known.at.isoformat(), "installation": mark.installation}))
 
 
 def _write_line(mark: Mark, line: str | None) -> bool:

@@ -5,7 +5,6 @@ import time
 
 from core.database import writing
 from core.facts import Sent
-from core.models import Campaign, Wave
 from core.submission import Claim, claim, give_back, record
 from jobs.marks import is_ours, take_back, write_down
 from jobs.provider import provider, provider_name
@@ -37,13 +36,10 @@ def submit(wave_id: int) -> None:
             too_late = max(_clock() - began, (now() - held.claimed_at).total_seconds()) >= LONGEST_PAUSE_SECONDS
             return not too_late
 
-        if not write_down(
-            held, session.get_one(Campaign, held.campaign_id).name, session.get_one(Wave, wave_id).ordinal
-        ):
+        if not write_down(held):
             with writing(session, patience=30.0):
                 give_back(session, held, "Not sent: neither Redis nor DATA_DIR could keep a note of it.", now())
             return
-        session.rollback()  # nothing of the database is held while the provider thinks
         outcome = client.create_campaign(held.request, may_send=may_send)
         log.info("wave %s: %s, status %s", wave_id, outcome.sent, outcome.http_status)
         with writing(session, patience=30.0):

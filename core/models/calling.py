@@ -10,6 +10,11 @@ from core.database import Base, BigId
 from core.models.campaigns import Campaign
 
 
+def _where(condition: str) -> dict[str, Any]:
+    """Only rows that meet it are in the index: the others cost nothing as they are written."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 class Contact(Base):
     """One person on a launched campaign's list. `state` is a fold (core/fold.py); `wave_id` is the current wave.
 
@@ -22,25 +27,10 @@ class Contact(Base):
         UniqueConstraint("campaign_id", "position"),
         Index("ix_contact_state", "campaign_id", "state", "position"),  # the next ready ones; a page of one state
         Index("ix_contact_wave", "wave_id", "settled_at", "state"),  # is anybody of this wave unsettled; its counts
-        Index("ix_contact_due", "campaign_id", "due_at"),  # who is due again
-        # the next ready ones by one clock
-        Index(
-            "ix_contact_clock",
-            "campaign_id",
-            "clock",
-            "position",
-            sqlite_where=text("state = 'ready'"),
-            postgresql_where=text("state = 'ready'"),
-        ),
-        # who is due again by one clock
-        Index(
-            "ix_contact_clock_due",
-            "campaign_id",
-            "clock",
-            "due_at",
-            sqlite_where=text("due_at IS NOT NULL"),
-            postgresql_where=text("due_at IS NOT NULL"),
-        ),
+        Index("ix_contact_due", "campaign_id", "due_at", **_where("due_at IS NOT NULL")),  # who is due again
+        # the next ready ones by one clock; who is due again by one clock
+        Index("ix_contact_clock", "campaign_id", "clock", "position", **_where("state = 'ready'")),
+        Index("ix_contact_clock_due", "campaign_id", "clock", "due_at", **_where("due_at IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -130,9 +120,10 @@ class Target(Base):
 
     __tablename__ = "target"
 
-    wave_id: Mapped[int] = mapped_column(ForeignKey("wave.id"), primary_key=True)
+    # No foreign keys, nor in `reservation`: to check them costs more than to write the rows, which are made of contacts.
+    wave_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     number: Mapped[str] = mapped_column(String(20), primary_key=True)
-    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"), index=True)
+    contact_id: Mapped[int] = mapped_column(BigId, index=True)
     ref: Mapped[str] = mapped_column(String(32), unique=True)
 
 
@@ -142,9 +133,9 @@ class Reservation(Base):
     __tablename__ = "reservation"
 
     number: Mapped[str] = mapped_column(String(20), primary_key=True)
-    wave_id: Mapped[int] = mapped_column(ForeignKey("wave.id"), index=True)
-    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    wave_id: Mapped[int] = mapped_column(BigId, index=True)
+    contact_id: Mapped[int] = mapped_column(BigId)
+    campaign_id: Mapped[int] = mapped_column(BigId)
 
 
 class Attempt(Base):
