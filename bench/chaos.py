@@ -41,7 +41,7 @@ MISBEHAVIOUR: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 PROCESSES = {"tick": 1, "submit": 2, "ask": 1, "scheduler": 1, "web": 1}
 SOMEBODY = Actor("Somebody at the desk")
-LONGEST_END = 600
+LONGEST_END = 1800
 
 
 @dataclass
@@ -62,7 +62,8 @@ class Chaos:
             self.campaigns.append(self.installation.create(numbers, f"Chaos {place}", concurrent_calls=lines))
         with self.installation.session() as session, writing(session):
             for campaign in session.scalars(select(Campaign)):
-                campaign.wave_size, campaign.breaker_percent = self.chance.choice([5, 20, 50]), None
+                campaign.wave_size = self.chance.choice([max(5, each // 10), max(5, each // 4), each])
+                campaign.breaker_percent = None
                 campaign.retry_attempts, campaign.retry_gap_minutes = self.chance.choice([0, 1]), 1
 
     def kill_somebody(self) -> None:
@@ -165,8 +166,10 @@ def let_it_end(chaos: Chaos) -> None:
     while time.monotonic() < ends:
         chaos.people_look()
         with installation.session() as session:
-            if not moving(session):
-                return
+            left = moving(session)
+        print(f"{left:,} campaigns and waves still move", file=sys.stderr)
+        if not left:
+            return
         time.sleep(2)
         with suppress(OperationalError):  # a deadlock with those at work: time passes with the next round
             installation.pass_time(seconds=61)
@@ -174,7 +177,7 @@ def let_it_end(chaos: Chaos) -> None:
 
 
 def moving(session: Session) -> int:
-    """Campaigns that are not over, but for those that wait for a person's decision alone."""
+    """Campaigns that are not over, but for those that wait for a person's decision alone; and their waves."""
     undecided = select(Wave.campaign_id).where(Wave.state == "needs_person")
     open_ones = Campaign.state.in_(("running", "stopping", "paused"))
     left = session.scalar(select(func.count()).where(open_ones, Campaign.id.not_in(undecided))) or 0

@@ -215,8 +215,8 @@ def send_again(campaign_id: int, ordinal: int) -> ResponseReturnValue:
 @needs("launcher")
 def try_again(campaign_id: int) -> ResponseReturnValue:
     with writing() as session:
-        decisions.try_again(session, campaign_id, security.actor(), now())
-    return _decided(campaign_id, "The campaign goes on.")
+        words = decisions.try_again(session, campaign_id, security.actor(), now())
+    return _decided(campaign_id, f"The campaign may {words}.")
 
 
 @bp.post("/<int:campaign_id>/leave-out")

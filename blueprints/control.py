@@ -1,4 +1,4 @@
-"""The door to what may be done with a launched campaign: pause, resume, and stop, which asks once more."""
+"""The door to what may be done with a launched campaign: pause, resume, change before the start, and stop, which asks once more."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -46,6 +46,17 @@ def ask_stop(campaign_id: int) -> ResponseReturnValue:
 @needs("launcher")
 def stop(campaign_id: int) -> ResponseReturnValue:
     return _act(campaign_id, "stop")
+
+
+@bp.post("/<int:campaign_id>/unschedule")
+@needs("launcher")
+def unschedule(campaign_id: int) -> ResponseReturnValue:
+    """Before its start a campaign can become a draft again, to be changed."""
+    with writing() as session:
+        control.unschedule(session, campaign_id, security.actor(), now())
+    announce(redis_url(), campaign_id)
+    flash("A draft again: nobody is called until you launch it.", "success")
+    return redirect(url_for("compose.when", campaign_id=campaign_id), 303)
 
 
 def _act(campaign_id: int, act: str) -> ResponseReturnValue:

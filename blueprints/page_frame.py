@@ -8,7 +8,7 @@ from blueprints.database import db
 from blueprints.runtime import now, settings
 from blueprints.security import current_person
 from core.provider_state import may_be_tried, trouble
-from core.restoring import held_campaigns
+from core.restoring import how_many_held
 
 # The pages of the administration, in the order of their tabs.
 ADMIN_PAGES = (
@@ -35,5 +35,5 @@ def frame() -> dict[str, Any]:
         "polling_only": settings().public_url is None,
         "provider_trouble": trouble(db.session(), now()) if person else None,
         "may_try_again": person is not None and person.may("launcher") and may_be_tried(db.session(), now()),
-        "held_by_restore": len(held_campaigns(db.session())) if person else 0,
+        "held_by_restore": how_many_held(db.session()) if person else 0,
     }

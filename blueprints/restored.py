@@ -18,10 +18,13 @@ bp = Blueprint("restored", __name__)
 @needs("viewer")
 def show() -> ResponseReturnValue:
     session = db.session()
-    held = restoring.held_campaigns(session)
-    found = restoring.lost_submissions(session, whole_number("before"))
-    lost = page_of(found, restoring.MOST_SHOWN, lambda one: one.id)
-    left_out = {campaign.id: len(restoring.lost_numbers(session, campaign.id)) for campaign in held}
+    held = page_of(
+        restoring.held_campaigns(session, whole_number("held")), restoring.MOST_SHOWN, lambda campaign: campaign.id
+    )
+    lost = page_of(
+        restoring.lost_submissions(session, whole_number("before")), restoring.MOST_SHOWN, lambda one: one.id
+    )
+    left_out = {campaign.id: len(restoring.lost_numbers(session, campaign.id)) for campaign in held.rows}
     return render_template(
         "restored/show.html", restored=restoring.restored(session), held=held, left_out=left_out, form=PlainForm(),
         lost=lost, masked=viewing.sees_masked(),

@@ -129,7 +129,12 @@ def newest_approval(session: Session, campaign_id: int) -> Approval | None:
 def approved_by(session: Session, campaign_id: int) -> str:
     """Who was the second person of this campaign; "" where none was needed."""
     answered = newest_approval(session, campaign_id)
-    return answered.decided_by if answered is not None and answered.verdict == "approved" else ""
+    if answered is None or answered.verdict != "approved":
+        return ""
+    launched_at = session.scalar(select(Campaign.launched_at).where(Campaign.id == campaign_id))
+    return (
+        answered.decided_by if answered.decided_at == launched_at else ""
+    )  # else it was for a launch that was taken back
 
 
 def why_not(session: Session, approval: Approval, person_id: int | None) -> str | None:

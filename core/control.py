@@ -1,16 +1,17 @@
-"""Pause, resume and stop: what a person may do with a campaign that was launched. Each may be asked for again and again.
+"""Pause, resume, stop, and change before the start: what a person may do with what was launched. Each may be asked for again.
 
 What was handed over is the provider's, and finishes; nothing more of it is handed over from the commit on.
 """
 
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
 from core.dispatch import Round, advance
 from core.errors import Conflict
+from core.guards import LATE
 from core.launch import lock_campaign
 from core.lines import unsettled_in
 from core.models import Campaign, Contact, Wave
@@ -62,6 +63,30 @@ def act_on(session: Session, campaign_id: int, act: str, actor: Actor, vault: Va
     round_ = advance(session, campaign_id, vault, now)
     round_.changed = True
     return round_
+
+
+def unschedule(session: Session, campaign_id: int, actor: Actor, now: datetime) -> None:
+    """Make a campaign that waits for its start a draft again, to be changed and launched anew. A draft stays one.
+
+    Conflict: it began, so people may have been called by it.
+    """
+    campaign = lock_campaign(session, campaign_id)
+    if campaign.state == C.DRAFT:
+        return
+    if campaign.state != C.SCHEDULED:
+        raise Conflict("Only a campaign that waits for its start can be changed.")
+    before = {"state": campaign.state, "start_at": campaign.start_at.isoformat() if campaign.start_at else None}
+    session.execute(delete(Contact).where(Contact.campaign_id == campaign.id))
+    campaign.size = campaign.excluded_at_launch = 0
+    campaign.launched_at, campaign.launched_by = None, ""
+    campaign.why, campaign.why_since, campaign.next_words, campaign.next_at = "", None, "", None
+    if campaign.hold == LATE:
+        campaign.hold, campaign.hold_words = None, ""
+    campaign.version += 1
+    move_campaign(session, campaign, C.DRAFT, now, by=actor.name)
+    words = f"{actor.name} took the launch back: it is a draft again."
+    note(session, actor, "campaign.unschedule", "campaign", campaign.id, now, summary=words, before=before,
+         after={"state": C.DRAFT})  # fmt: skip
 
 
 def finishing(session: Session, campaign_id: int) -> int:

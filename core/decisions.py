@@ -53,8 +53,11 @@ GO_ON = {
 }  # fmt: skip
 
 
-def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -> Campaign:
-    """Lift whatever holds a campaign: two refusals, a restore, its safety switch, or that it could not begin in time."""
+def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -> str:
+    """Lift whatever holds a campaign: two refusals, a restore, its safety switch, or that it could not begin in time.
+
+    Returns what it may do now: "go on after the restore, without 3 who had been handed over".
+    """
     campaign = _held_campaign(session, campaign_id)
     words = GO_ON[campaign.hold or ""]
     if campaign.hold == RESTORED and (people := _leave_out_the_lost(session, campaign, now)):
@@ -68,7 +71,7 @@ def try_again(session: Session, campaign_id: int, actor: Actor, now: datetime) -
         session, actor, "campaign.try_again", "campaign", campaign.id, now,
         summary=f"{actor.name} let the campaign {words}.", before=before, after={"hold": None},
     )  # fmt: skip
-    return campaign
+    return words
 
 
 def _leave_out_the_lost(session: Session, campaign: Campaign, now: datetime) -> int:

@@ -40,7 +40,7 @@ def check_pacing(campaign: Campaign, people: int | None = None) -> None:
 def _check_retries(campaign: Campaign) -> None:
     if campaign.retry_by not in (US, PROVIDER):
         raise Invalid("Choose who calls again.", "retry_by")
-    if not 0 <= campaign.retry_gap_minutes <= LONGEST_GAP_MINUTES:
+    if not 1 <= campaign.retry_gap_minutes <= LONGEST_GAP_MINUTES:
         raise Invalid("Between 1 minute and 30 days.", "retry_gap")
     if campaign.retry_by == US and campaign.retry_attempts and not set(campaign.retry_outcomes) & set(RETRYABLE):
         raise Invalid("Choose after which outcomes, or 0 more tries.", "retry_outcomes")

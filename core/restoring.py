@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
@@ -15,6 +15,7 @@ from core.states import LIVE_CAMPAIGNS, OVER_CAMPAIGNS, CampaignState
 
 RESTORED = "restored"
 MOST_SHOWN = 20
+_IS_HELD = (Campaign.hold == RESTORED, Campaign.state.not_in(OVER_CAMPAIGNS))
 WHY = {
     Finding.AHEAD: "This database is older than the submissions that were made from here: it was put back from an earlier day.",
     Finding.STRANGE: "Nothing outside this database says that its submissions were made from here: it is a copy, or both Redis and "
@@ -32,7 +33,8 @@ def after_restore(session: Session, made_at: datetime, now: datetime) -> int:
     session.execute(update(SignIn).where(SignIn.revoked_at.is_(None)).values(revoked_at=now))
     unused = (PersonLink.used_at.is_(None), PersonLink.revoked_at.is_(None))
     session.execute(update(PersonLink).where(*unused).values(revoked_at=now))
-    _remember(session, {"made_at": made_at.isoformat(), "restored_at": now.isoformat()})
+    mark = ensure_mark(session).number
+    _remember(session, {"made_at": made_at.isoformat(), "restored_at": now.isoformat(), "mark": mark})
     words = f"Restored from a backup of {spoken(made_at)}; campaigns that wait to be let go on: {held:,}."
     after = {"made_at": made_at.isoformat(), "campaigns": held}
     note(session, CALLBOARD, "installation.restored", "installation", None, now, summary=words, after=after)
@@ -62,7 +64,14 @@ def hold_what_was_found(
                 numbers=list(known.numbers), submitted_at=known.at, found_at=now,
             )
         )  # fmt: skip
-    _remember(session, {"found": str(finding), "found_at": now.isoformat(), "missing": max(0, highest - ours.number)})
+    told = _value(session)
+    if (
+        told.get("mark") != ours.number
+    ):  # a backup that `make restore` put back, and that went on since, is not what was found
+        told = {}
+    _remember(
+        session, told | {"found": str(finding), "found_at": now.isoformat(), "missing": max(0, highest - ours.number)}
+    )
     words = f"{WHY[finding]} Campaigns that wait to be let go on: {held:,}."
     after = {"known_here": ours.number, "known_outside": highest, "campaigns": held}
     note(session, CALLBOARD, "installation.held", "installation", None, now, summary=words, after=after)
@@ -80,9 +89,14 @@ def _hold_all(session: Session, now: datetime) -> int:
 
 
 def _remember(session: Session, told: dict[str, Any]) -> None:
-    setting = session.get(Setting, RESTORED) or Setting(name=RESTORED, value={})
-    setting.value = setting.value | told
+    setting = session.get(Setting, RESTORED) or Setting(name=RESTORED)
+    setting.value = told
     session.add(setting)
+
+
+def _value(session: Session) -> dict[str, Any]:
+    setting = session.get(Setting, RESTORED)
+    return setting.value if setting else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +111,26 @@ class Restored:
 
 def restored(session: Session) -> Restored | None:
     """What the page of a restore says; None where there never was one. Only reads."""
-    setting = session.get(Setting, RESTORED)
-    if setting is None:
+    told = _value(session)
+    if not told:
         return None
-    moments = {"made_at", "found_at", "restored_at"} & setting.value.keys()
-    told = {name: datetime.fromisoformat(setting.value[name]) for name in moments}
-    made = told.get("made_at")
-    words = (
-        f"Restored from a backup of {spoken(made)}."
-        if made
-        else WHY[Finding(setting.value.get("found", Finding.STRANGE))]
-    )
-    return Restored(words, made, told.get("found_at") or told.get("restored_at"), setting.value.get("missing", 0))
+    at = {name: datetime.fromisoformat(told[name]) for name in {"made_at", "found_at", "restored_at"} & told.keys()}
+    made = at.get("made_at")
+    words = f"Restored from a backup of {spoken(made)}." if made else WHY[Finding(told.get("found", Finding.STRANGE))]
+    return Restored(words, made, at.get("found_at") or at.get("restored_at"), told.get("missing", 0))
 
 
-def held_campaigns(session: Session) -> Sequence[Campaign]:
-    """Those that still wait to be let go on; asked on every page, so the setting is looked at first."""
-    if session.get(Setting, RESTORED) is None:
-        return []
-    mine = (Campaign.hold == RESTORED, Campaign.state.not_in(OVER_CAMPAIGNS))
-    return session.scalars(select(Campaign).where(*mine).order_by(Campaign.id.desc())).all()
+def held_campaigns(session: Session, before: int | None = None) -> Sequence[Campaign]:
+    """Those that still wait to be let go on: one more than a page, the newest first, below the id `before`."""
+    newest = select(Campaign).where(*_IS_HELD).order_by(Campaign.id.desc()).limit(MOST_SHOWN + 1)
+    return session.scalars(newest.where(Campaign.id < before) if before else newest).all()
+
+
+def how_many_held(session: Session) -> int:
+    """Asked on every page, so the setting is looked at first."""
+    if not _value(session):
+        return 0
+    return session.scalar(select(func.count()).select_from(Campaign).where(*_IS_HELD)) or 0
 
 
 def lost_submissions(session: Session, before: int | None = None) -> Sequence[LostSubmission]:
@@ -145,10 +159,12 @@ def why_held(session: Session) -> str:
     """The sentence of a campaign that a restore holds."""
     found = restored(session)
     words = found.words if found else "Restored from a backup."
-    return (
-        f"{words} What was submitted since then is not known here: compare with the provider "
-        "before you let this campaign go on."
-    )
+    if found and found.missing:
+        since = f"{found.missing:,} {'submission' if found.missing == 1 else 'submissions'}"
+        words += f" On the page “After a restore” stands what is known of {since} since then: compare with the provider"
+    else:
+        words += " What was submitted since then is not known here: compare with the provider"
+    return f"{words} before you let this campaign go on."
 
 
 def spoken(moment: datetime) -> str:

@@ -1,6 +1,6 @@
 """Pause, resume and stop at the doors: buttons for those who may, a page that asks before a stop, and the same for programs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -101,3 +101,12 @@ def test_the_page_of_a_wave_says_what_happens_next(viewer, session, now, campaig
     tick(session, campaign, now)
     page = text(viewer.get(f"/campaigns/{campaign.id}/waves/{wave.ordinal}"))
     assert "Next: Calls are reported; whoever nothing was reported of by then counts" in page
+
+
+def test_a_scheduled_campaign_can_be_taken_back_to_be_changed(launcher, session, now):
+    campaign = launched(session, now, start_at=now + timedelta(hours=2), zone="UTC")
+    page = f"/campaigns/{campaign.id}"
+    assert "Back to draft" in text(launcher.get(page))
+    assert launcher.post(f"{page}/unschedule").headers["Location"] == f"{page}/compose/when"
+    assert "nobody is called until you launch it" in text(launcher.get(f"{page}/compose/when"))
+    assert "Launch" in text(launcher.get(f"{page}/compose/check"))

@@ -35,7 +35,7 @@ DOORS = {
     """,
     "launcher": """
         approvals.approve approvals.refuse campaigns.it_was_sent campaigns.leave_out campaigns.send_again campaigns.try_again
-        provider.try_again control.ask_stop control.pause control.resume control.stop
+        provider.try_again control.ask_stop control.pause control.resume control.stop control.unschedule
         compose.ask compose.launch compose.place_test_call compose.test_call messages.index messages.resume messages.send_again
         messages.send_all_again messages.show
     """,

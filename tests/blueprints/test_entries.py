@@ -195,6 +195,7 @@ ENTRIES = {
     "control.pause": ("campaign.pause", lambda d: d.running("pause")),
     "control.resume": ("campaign.resume", lambda d: d.running("resume", "paused")),
     "control.stop": ("campaign.stop", lambda d: d.running("stop")),
+    "control.unschedule": ("campaign.unschedule", lambda d: d.running("unschedule", "scheduled")),
     "campaigns.try_again": ("campaign.try_again", lambda d: d.held("try-again")),
     "compose.ask": ("campaign.ask_approval", lambda d: d.checked("ask", size=4)),
     "compose.delete": ("campaign.delete", lambda d: d.on_draft("delete", {})),

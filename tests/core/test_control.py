@@ -3,11 +3,12 @@
 import pytest
 from sqlalchemy import func, select
 
-from core.control import act_on, finishing, not_handed_over
+from core.control import act_on, finishing, not_handed_over, unschedule
 from core.database import writing
 from core.errors import Conflict
 from core.facts import AttemptStatus, Sent
-from core.models import AuditEntry, Campaign, Wave
+from core.launch import launch
+from core.models import AuditEntry, Campaign, ContactList, Wave
 from tests.core.cast import (
     LAUNCHER,
     VAULT,
@@ -150,3 +151,33 @@ def test_a_wave_that_was_surely_not_sent_is_void_after_a_stop(session, now):
     assert session.get_one(Campaign, campaign.id, populate_existing=True).state == "stopped"
     assert states(session, campaign) == ["cancelled"] * 3
     check_boxes(session, campaign)
+
+
+def test_what_waits_for_its_start_can_be_changed_and_calls_each_person_once(session, now):
+    campaign = launched(session, now, start_at=later(now, hours=2), zone="UTC")
+    assert campaign.state == "scheduled"
+    for _ in range(2):
+        with writing(session):
+            unschedule(session, campaign.id, LAUNCHER, now)
+    session.refresh(campaign)
+    assert (campaign.state, campaign.size, campaign.launched_at, campaign.why) == ("draft", 0, None, "")
+    assert entries(session, "unschedule") == 1
+    assert tick(session, campaign, later(now, hours=3)).submit == []
+    campaign.start_at, mine = None, session.scalars(select(ContactList)).one()
+    session.commit()
+    with writing(session):
+        launch(
+            session, campaign.id, campaign_version=campaign.version, list_version=mine.version, actor=LAUNCHER, now=now
+        )
+    accepted(session, campaign, now)
+    assert states(session, campaign) == ["submitted"] * 3
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "stopping", "stopped", "completed", "awaiting_approval"])
+def test_what_may_have_begun_does_not_become_a_draft(session, now, state):
+    campaign = launched(session, now)
+    campaign.state = state
+    session.commit()
+    with pytest.raises(Conflict), writing(session):
+        unschedule(session, campaign.id, LAUNCHER, now)
+    assert states(session, campaign) == ["ready"] * 3
