@@ -23,7 +23,7 @@ from core.message_log import find_endpoint
 from core.models import Campaign, Wave
 from core.progress import Progress, feed, progress, progress_of_each, wave_counts
 from core.provider_state import trouble
-from core.reasons import wave_next
+from core.reasons import Out, wave_next
 from core.requests import wave_plan
 from core.shown_numbers import grouped
 from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState, WaveState
@@ -54,7 +54,7 @@ class CampaignView:
     approved_by: str
     hours: str
     acts: tuple[str, ...]
-    finishing: int
+    finishing: Out
 
 
 @bp.get("/")

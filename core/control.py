@@ -16,7 +16,7 @@ from core.launch import lock_campaign
 from core.lines import unsettled_in
 from core.models import Campaign, Contact, Wave
 from core.moves import move_campaign
-from core.reasons import handed_over, people
+from core.reasons import Out, out_of_reach, people
 from core.states import OPEN_WAVES, CampaignState, ContactState
 from core.vault import Vault
 
@@ -46,7 +46,7 @@ def act_on(session: Session, campaign_id: int, act: str, actor: Actor, vault: Va
         finishing(session, campaign_id),
     )
     move_campaign(session, campaign, to, now, by=actor.name)
-    words = f"{actor.name} {word} the campaign; handed over and still open: {people(out)}"
+    words = f"{actor.name} {word} the campaign; handed over and still open: {people(out.calls + out.unsure)}"
     words += f", cancelled: {people(left)}." if act == "stop" else f", waiting: {people(left)}."
     note(
         session,
@@ -89,10 +89,10 @@ def unschedule(session: Session, campaign_id: int, actor: Actor, now: datetime) 
          after={"state": C.DRAFT})  # fmt: skip
 
 
-def finishing(session: Session, campaign_id: int) -> int:
-    """How many people are handed over, or may be, and not settled: neither a pause nor a stop reaches them."""
+def finishing(session: Session, campaign_id: int) -> Out:
+    """Who is handed over, or may be, and not settled."""
     waves = session.scalars(select(Wave).where(Wave.campaign_id == campaign_id, Wave.state.in_(OPEN_WAVES))).all()
-    return handed_over(waves, unsettled_in(session, [wave.id for wave in waves]))
+    return out_of_reach(waves, unsettled_in(session, [wave.id for wave in waves]))
 
 
 def not_handed_over(session: Session, campaign_id: int) -> int:

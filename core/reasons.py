@@ -12,8 +12,7 @@ from core.states import CampaignState, WaveState
 
 NOTHING_MORE = "Nothing more happens."
 UNTIL_SOMEBODY = "Nothing more is handed over until somebody lets it go on."
-# Whoever is in one of these was handed over, or may have been.
-HANDED_OVER = (WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON, WaveState.ACCEPTED)
+_UNSURE = (WaveState.SUBMITTING, WaveState.UNKNOWN, WaveState.NEEDS_PERSON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,27 @@ def people(count: int) -> str:
     return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
-def handed_over(waves: Sequence[Wave], unsettled: Mapping[int, int]) -> int:
-    """How many people are the provider's now, or may be: no pause and no stop reaches them."""
-    return sum(unsettled.get(wave.id, 0) for wave in waves if wave.state in HANDED_OVER)
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Whom no pause and no stop reaches: calls that the provider has, and people of whom nobody knows whether it has them."""
+
+    calls: int
+    unsure: int
+
+    def __bool__(self) -> bool:
+        return bool(self.calls or self.unsure)
+
+    @property
+    def words(self) -> str:
+        """The end of a sentence about a pause or a stop; "" when nobody is out."""
+        calls = f"{self.calls:,} {'call' if self.calls == 1 else 'calls'} already handed over will finish"
+        unsure = f"{people(self.unsure)} may have been handed over"
+        return ", ".join([calls] * bool(self.calls) + [unsure] * bool(self.unsure))
 
 
-def will_finish(count: int) -> str:
-    """The end of a sentence about a pause or a stop."""
-    return f"; {count:,} {'call' if count == 1 else 'calls'} already handed over will finish" if count else ""
+def out_of_reach(waves: Sequence[Wave], unsettled: Mapping[int, int]) -> Out:
+    calls = sum(unsettled.get(wave.id, 0) for wave in waves if wave.state == WaveState.ACCEPTED)
+    return Out(calls, sum(unsettled.get(wave.id, 0) for wave in waves if wave.state in _UNSURE))
 
 
 def scheduled(campaign: Campaign) -> Reason:
@@ -67,7 +79,8 @@ def scheduled(campaign: Campaign) -> Reason:
 
 def standing(campaign: Campaign, waves: Sequence[Wave], unsettled: Mapping[int, int]) -> Reason | None:
     """The reason of a campaign that nobody has to think about further: paused, stopping, over. None: it runs, or has not begun."""
-    finishing = will_finish(handed_over(waves, unsettled))
+    out = out_of_reach(waves, unsettled)
+    finishing = f"; {out.words}" if out else ""
     by = f" by {campaign.state_by}" if campaign.state_by else ""
     if campaign.state == CampaignState.PAUSED:
         return Reason(f"Paused{by}{finishing}.", "Nothing more is handed over until somebody resumes it.")

@@ -9,6 +9,7 @@ from core.errors import Conflict
 from core.facts import AttemptStatus, Sent
 from core.launch import launch
 from core.models import AuditEntry, Campaign, ContactList, Wave
+from core.reasons import Out
 from tests.core.cast import (
     LAUNCHER,
     VAULT,
@@ -89,6 +90,17 @@ def test_a_paused_campaign_whose_calls_are_over_and_that_has_nobody_left_is_comp
     assert campaign.state == "completed"
 
 
+def test_a_pause_does_not_say_that_calls_finish_of_which_nobody_knows_whether_they_began(session, now):
+    campaign = launched(session, now, people=4, wave_size=2)
+    accepted(session, campaign, now)
+    (wave_id,) = tick(session, campaign, now).submit
+    answer(session, claimed(session, wave_id, now), Sent.UNKNOWN, now)
+    act(session, campaign, "pause", now)
+    assert campaign.why.startswith(
+        "Paused by Lena Launcher; 2 calls already handed over will finish, 1 person may have been handed over."
+    )
+
+
 @pytest.mark.parametrize("name", ["pause", "resume"])
 def test_what_is_over_can_be_neither_paused_nor_resumed(session, now, name):
     campaign = launched(session, now)
@@ -101,7 +113,7 @@ def test_a_stop_cancels_whoever_was_not_handed_over_and_waits_for_the_others(ses
     campaign = launched(session, now, people=5, wave_size=2, retry_attempts=2)
     wave = accepted(session, campaign, now)
     report(session, wave, 0, A.NO_ANSWER, now)
-    assert (not_handed_over(session, campaign.id), finishing(session, campaign.id)) == (4, 1)
+    assert (not_handed_over(session, campaign.id), finishing(session, campaign.id)) == (4, Out(1, 0))
     assert act(session, campaign, "stop", now) == "stopping"
     assert states(session, campaign) == ["no_answer", "submitted", "cancelled", "cancelled", "cancelled"]
     assert campaign.why == "Stopping by Lena Launcher; 1 call already handed over will finish."
