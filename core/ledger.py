@@ -75,6 +75,8 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     left = unsettled_left(session, wave) if settled_now else wave.lines
     if not left:
         finish_if_settled(session, wave, now)
+    elif wave.state == WaveState.FINISHED and wave.differs_since is not None:
+        note_difference(session, wave, now)
     words = f"Words we do not know yet: {', '.join(fact.unknown_words)}." if fact.unknown_words else ""
     if attempt is None or not learned:
         return Applied(Verdict.IGNORED if words else Verdict.REPEAT, words or "Nothing new.", contact.id)

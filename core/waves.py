@@ -160,5 +160,7 @@ def finish_if_settled(session: Session, wave: Wave, now: datetime) -> bool:
     move_wave(wave, WaveState.FINISHED, "Everybody in it is settled.", now)
     wave.finished_at, wave.next_poll_at = now, None
     wave.counts = count_states(session, wave.id)
+    if wave.differs_since is not None:
+        note_difference(session, wave, now)
     release(session, wave)
     return True

@@ -251,3 +251,19 @@ def test_a_call_of_an_abandoned_wave_raises_the_alarm_when_the_replacement_is_on
     session.refresh(campaign)
     assert number(1) in campaign.alarm
     check_boxes(session, campaign)
+
+
+@pytest.mark.parametrize("told", [2, 3])
+def test_a_difference_of_the_counters_ends_with_the_wave_unless_it_is_real(session, now, told):
+    campaign = launched(session, now, people=2)
+    wave = accepted(session, campaign, now)
+    with writing(session):
+        apply_campaign(
+            session, lock_wave(session, wave.id), CampaignFact("p", initiated=told, completed=2, over=True), now
+        )
+    session.refresh(wave)
+    assert wave.differs_since == now
+    for place in range(2):
+        report(session, wave, place, AttemptStatus.ANSWERED, later(now, seconds=1))
+    session.refresh(wave)
+    assert (wave.state, wave.differs_since) == ("finished", now if told == 3 else None)
