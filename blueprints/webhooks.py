@@ -19,7 +19,7 @@ from core.errors import DatabaseBusy
 from core.inbox import Address, Received, address_of, receive
 from core.states import Verdict
 from core.waves import token_hash
-from jobs.queue import ASK, TICK, announce, ring, ring_once
+from jobs.queue import ASK, TICK, announce, ring
 from provider.inbox import judge
 
 log = logging.getLogger(__name__)
@@ -77,9 +77,5 @@ def _wake(address: Address, received: Received) -> None:
     announce(redis_url, address.campaign_id)
     if received.tick:
         ring(redis_url, TICK, address.campaign_id)
-    if (
-        received.verdict == Verdict.STALE
-    ):  # all that a wrong clock signs is: one question now, the tick asks the later ones
-        ring_once(redis_url, ASK, address.wave_id)
-    elif received.ask:
+    if received.ask:
         ring(redis_url, ASK, address.wave_id)

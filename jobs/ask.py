@@ -22,7 +22,7 @@ from core.facts import CallFact, CampaignFact
 from core.provider_state import provider_state, refuse_key, throttle, throttled_until
 from core.states import WaveState
 from jobs.provider import provider
-from jobs.queue import TICK, announce, ring
+from jobs.queue import ASK, TICK, announce, begin, ring
 from jobs.runtime import now, session_scope, settings
 from provider.answers import Answer, Asked
 from provider.client import Provider
@@ -36,6 +36,7 @@ UNAUTHORIZED = 401
 
 def ask(wave_id: int) -> None:
     """The job. What the provider does not offer is remembered, what it does not answer is asked again later."""
+    begin(settings().redis_url, ASK, wave_id)
     with session_scope() as session:
         asked = question(session, wave_id, now())
         session.rollback()  # nothing of the database is held while the provider thinks

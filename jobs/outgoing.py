@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.database import writing
 from core.sending import Handover, Outcome, claim_next, record
-from jobs.queue import OUTGOING, forget_ring
+from jobs.queue import OUTGOING, begin
 from jobs.runtime import now, session_scope, settings, vault
 from provider.outgoing import receiver, send
 
@@ -21,7 +21,7 @@ LOST_KEY = "Not sent: the secret that signs it cannot be read any more, because 
 
 def send_messages(endpoint_id: int) -> None:
     """The job. It ends with the first failure: the endpoint then rests, and the tick after that rings again."""
-    forget_ring(settings().redis_url, OUTGOING, endpoint_id)
+    begin(settings().redis_url, OUTGOING, endpoint_id)
     ends = time.monotonic() + TURN_SECONDS
     with session_scope() as session:
         with writing(session):

@@ -35,6 +35,8 @@ JOBS = {
     MAIL: (OUTGOING, "jobs.mail.mail_link"),
 }
 A_MINUTE, TEN_MINUTES, A_DAY = 60, 600, 86400
+# Seconds: a job that died before it began is rung for again by the tick after them.
+ONCE_WITHIN = {TICK: 10, SUBMIT: 10, ASK: 10, OUTGOING: A_MINUTE, QUOTA: A_MINUTE, MAIL: A_MINUTE}
 CHANNEL = "callboard:changed"
 
 
@@ -60,10 +62,16 @@ def queue(name: str, connection: Redis) -> Queue:
 
 
 def ring(redis_url: str, name: str, row_id: int) -> bool:
-    """Ask for a job soon. False when the bell is out of order: the next tick finds the row anyway."""
+    """Ask for a job soon. False when the bell is out of order: the next tick finds the row anyway.
+
+    A bell that was rung lately, and whose job has not begun, is not rung again: a thousand reports of one campaign need one look.
+    """
     queue_name, job = JOBS[name]
     try:
-        bell = queue(queue_name, web_redis(redis_url))
+        redis = web_redis(redis_url)
+        if name in ONCE_WITHIN and not redis.set(_rung(name, row_id), 1, nx=True, ex=ONCE_WITHIN[name]):
+            return True
+        bell = queue(queue_name, redis)
         bell.enqueue_call(job, args=(row_id,), result_ttl=0, failure_ttl=A_DAY, ttl=TEN_MINUTES, at_front=name == MAIL)
     except (RedisError, OSError) as error:
         log.warning("could not ring %s: %s", name, error)
@@ -71,19 +79,8 @@ def ring(redis_url: str, name: str, row_id: int) -> bool:
     return True
 
 
-def ring_once(redis_url: str, name: str, row_id: int) -> None:
-    """Ring, unless this bell was rung within the last minute and its job has not begun: for bells that every tick would ring."""
-    try:
-        is_first = web_redis(redis_url).set(_rung(name, row_id), 1, nx=True, ex=A_MINUTE)
-    except (RedisError, OSError) as error:
-        log.warning("could not ring %s: %s", name, error)
-        return
-    if is_first:
-        ring(redis_url, name, row_id)
-
-
-def forget_ring(redis_url: str, name: str, row_id: int) -> None:
-    """The job has begun: whatever is written from now on is worth a new ring."""
+def begin(redis_url: str, name: str, row_id: int) -> None:
+    """The job begins: whatever is written from now on is worth a new ring."""
     with suppress(RedisError, OSError):
         web_redis(redis_url).delete(_rung(name, row_id))
 

@@ -8,7 +8,7 @@ from core.facts import Sent
 from core.submission import Claim, claim, give_back, record
 from jobs.marks import is_ours, take_back, write_down
 from jobs.provider import provider, provider_name
-from jobs.queue import TICK, announce, ring
+from jobs.queue import SUBMIT, TICK, announce, begin, ring
 from jobs.runtime import now, session_scope, settings, vault
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 def submit(wave_id: int) -> None:
     """The job. Whatever ends it between the two commits leaves the wave `submitting`, which becomes `unknown`, never sent again."""
+    begin(settings().redis_url, SUBMIT, wave_id)
     with session_scope() as session:
         client = provider(session)  # before the claim: whatever fails here costs nothing
         if not is_ours(session):

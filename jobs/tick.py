@@ -18,7 +18,7 @@ from core.provider_state import quota_due
 from core.sending import endpoints_due
 from core.suppression_imports import waiting_imports
 from jobs.marks import is_ours
-from jobs.queue import ASK, LISTS, MAIL, OUTGOING, QUOTA, SUBMIT, SUPPRESSIONS, TICK, announce, ring, ring_once
+from jobs.queue import ASK, LISTS, MAIL, OUTGOING, QUOTA, SUBMIT, SUPPRESSIONS, TICK, announce, begin, ring
 from jobs.runtime import now, session_scope, settings, vault
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ LEASE = timedelta(seconds=30)
 
 def tick(campaign_id: int) -> None:
     """Look at one campaign now: rung when a wave settles or a person presses a button."""
+    begin(settings().redis_url, TICK, campaign_id)
     with session_scope() as session:
         _tick(session, campaign_id)
         _ring_outgoing(session)
@@ -43,7 +44,7 @@ def tick_all() -> None:
             is_ours(session)
             live = live_campaigns(session)
             if live and settings().provider_tenant and quota_due(session, now()):
-                ring_once(settings().redis_url, QUOTA, 1)
+                ring(settings().redis_url, QUOTA, 1)
             for campaign_id in live:
                 _tick_safely(session, campaign_id)
             for list_id in waiting_lists(session, now()):
@@ -55,7 +56,7 @@ def tick_all() -> None:
             _ring_outgoing(session)
             if settings().mail:
                 for link_id in unmailed_links(session, now()):
-                    ring_once(settings().redis_url, MAIL, link_id)
+                    ring(settings().redis_url, MAIL, link_id)
         finally:
             with writing(session):
                 session.execute(update(Lease).where(Lease.name == TICK, Lease.holder == holder).values(until=now()))
@@ -96,7 +97,7 @@ def _tell_safely(session: Session, endpoint_id: int) -> None:
 
 def _ring_outgoing(session: Session) -> None:
     for endpoint_id in endpoints_due(session, now()):
-        ring_once(settings().redis_url, OUTGOING, endpoint_id)
+        ring(settings().redis_url, OUTGOING, endpoint_id)
 
 
 def _lease(session: Session, holder: str, at: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import signal
 import sys
 import time
 
@@ -25,6 +26,7 @@ RESTART_SECONDS = 2.0
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in QUEUES:
         sys.exit(f"Usage: python -m jobs.worker {'|'.join(QUEUES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until RQ listens for it
     write_lines(settings().log_level)
     with session_scope() as session:
         notice_our_key(session, settings())

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.database import writing
 from core.models import Endpoint, Message, MessageTry
 from jobs.outgoing import send_messages
-from jobs.queue import OUTGOING, ring_once
+from jobs.queue import OUTGOING, ring
 from jobs.tick import tick_all
 from provider.vault import SecretVault
 from tests.conftest import SECRET_KEY
@@ -108,7 +108,7 @@ def test_a_tick_rings_once_for_whoever_has_something_due(settings, endpoint):
             tick_all()
         assert redis.llen("rq:queue:outgoing") == 1
         send_messages(made.id)
-        ring_once(settings.redis_url, OUTGOING, made.id)
+        ring(settings.redis_url, OUTGOING, made.id)
         assert redis.llen("rq:queue:outgoing") == 2
 
 
