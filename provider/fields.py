@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -45,6 +45,9 @@ STARTED_AT = _paths("started_at|startedAt")
 ENDED_AT = _paths("ended_at|endedAt")
 TOLD_AT = _paths("occurred_at|timestamp|created_at")
 
+SAID = _paths("text|content|message")
+SPEAKER = _paths("role|speaker")
+
 CAMPAIGN_ID = _paths("campaign_id|campaignId|campaign.id")
 CAMPAIGN_STATUS = _paths("campaign_status|status")
 CAMPAIGN_NAME = _paths("name|campaign_name")
@@ -66,14 +69,35 @@ LONGEST_CALL = 86_400.0
 LARGEST_COUNT = 10**9
 
 
-def layers(record: Record, *, without: str, depth: int = 4) -> tuple[Record, ...]:
+class Places(tuple[Record, ...]):
+    """Records in the order in which they are looked at, with an index of what they hold: most names are in none of them."""
+
+    held: dict[str, list[object]]
+
+    def __new__(cls, records: Iterable[Record]) -> "Places":
+        places = super().__new__(cls, records)
+        held: dict[str, list[object]] = {}
+        places.held = held
+        for record in places:
+            for name, value in record.items():
+                if name in held:
+                    held[name].append(value)
+                else:
+                    held[name] = [value]
+        return places
+
+
+def layers(record: Record, *, without: str) -> Places:
     """The record and all that its wrappers hold, innermost first; the wrapper `without` is left closed."""
-    found: tuple[Record, ...] = ()
+    return Places(_layers(record, without, 4))
+
+
+def _layers(record: Record, without: str, depth: int) -> Iterator[Record]:
     for name in WRAPPERS if depth else ():
         inner = record.get(name)
         if isinstance(inner, dict) and name != without:
-            found += layers(inner, without=without, depth=depth - 1)
-    return (*found, record)
+            yield from _layers(inner, without, depth - 1)
+    yield record
 
 
 def listed(record: Record) -> list[Record]:
@@ -90,20 +114,30 @@ def records_of(values: Sequence[object]) -> list[Record]:
     return [value for value in values if isinstance(value, dict)]
 
 
-def first(places: Sequence[Record], paths: Paths, convert: Callable[[object], Value | None]) -> Value | None:
+def first(
+    places: Places, paths: Paths, convert: Callable[[object], Value | None], *, outermost: bool = False
+) -> Value | None:
     """The first value, by name and then by place, that `convert` can make something of."""
-    return next(_values(places, paths, convert), None)
+    return next(_values(places.held, paths, convert, -1 if outermost else 1), None)
 
 
-def every(places: Sequence[Record], paths: Paths, convert: Callable[[object], Value | None]) -> list[Value]:
+def first_of(record: Record, paths: Paths, convert: Callable[[object], Value | None]) -> Value | None:
+    """The same of one record alone."""
+    return next(_values({path[0]: [record.get(path[0])] for path in paths}, paths, convert), None)
+
+
+def every(places: Places, paths: Paths, convert: Callable[[object], Value | None]) -> list[Value]:
     """All such values, in the same order."""
-    return list(_values(places, paths, convert))
+    return list(_values(places.held, paths, convert))
 
 
-def _values(places: Sequence[Record], paths: Paths, convert: Callable[[object], Value | None]) -> Iterator[Value]:
+def _values(
+    held: Mapping[str, list[object]], paths: Paths, convert: Callable[[object], Value | None], step: int = 1
+) -> Iterator[Value]:
     for path in paths:
-        for place in places:
-            told = place.get(path[0])
+        if path[0] not in held:
+            continue
+        for told in held[path[0]][::step]:
             for name in path[1:]:
                 told = told.get(name) if isinstance(told, dict) else None
             if told is not None and (value := convert(told)) is not None:
@@ -172,7 +206,7 @@ def count(value: object) -> int | None:
     return int(told) if told is not None and told <= LARGEST_COUNT else None
 
 
-def duration(places: Sequence[Record]) -> float | None:
+def duration(places: Places) -> float | None:
     """How long the call was, in seconds, under whichever name and unit; nothing where that is longer than a day."""
     for paths, unit in ((SECONDS, 1.0), (MILLISECONDS, 0.001), (MINUTES, 60.0)):
         for told in every(places, paths, amount):
@@ -224,6 +258,5 @@ def transcript(value: object) -> str | None:
 def _turn(turn: object) -> str | None:
     if not isinstance(turn, dict):
         return turn if isinstance(turn, str) else None
-    said = first((turn,), _paths("text|content|message"), summary)
-    speaker = first((turn,), _paths("role|speaker"), word)
+    said, speaker = first_of(turn, SAID, summary), first_of(turn, SPEAKER, word)
     return f"{speaker}: {said}" if speaker and said else said

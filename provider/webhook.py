@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.facts import AttemptStatus, CallFact, CampaignFact
 from provider import fields, words
-from provider.fields import Record, every, first
+from provider.fields import Places, Record, every, first, first_of
 
 EVENT_HEADER = "x-webhook-event"
 MOST_EVENTS = 2000
@@ -43,8 +43,9 @@ def read(
 
 def _read_envelope(document: Record, event: str | None, extra_words: Mapping[str, AttemptStatus]) -> Reading:
     """One event, or an envelope around several. A record that names its call is one call, whatever lists it holds."""
-    alone = _read_event(document, event, extra_words)
-    events = [] if _names_call(document) else fields.listed(document)
+    places = fields.layers(document, without="campaign")
+    alone = _read_event(document, event, extra_words, places)
+    events = [] if _names_call(places) else fields.listed(document)
     if not events:
         return alone
     inside = _read_events(events, alone.event, extra_words)
@@ -54,7 +55,7 @@ def _read_envelope(document: Record, event: str | None, extra_words: Mapping[str
 def _read_events(events: Sequence[Record], event: str | None, extra_words: Mapping[str, AttemptStatus]) -> Reading:
     if len(events) > MOST_EVENTS:
         return Reading(event, problem=f"The body holds {len(events)} events; at most {MOST_EVENTS} are read.")
-    readings = [_read_event(record, event, extra_words) for record in events]
+    readings = [_read_event(record, event, extra_words, fields.layers(record, without="campaign")) for record in events]
     return Reading(
         next((reading.event for reading in readings if reading.event), event),
         tuple(call for reading in readings for call in reading.calls),
@@ -62,12 +63,13 @@ def _read_events(events: Sequence[Record], event: str | None, extra_words: Mappi
     )
 
 
-def _read_event(record: Record, event: str | None, extra_words: Mapping[str, AttemptStatus]) -> Reading:
-    event = first((record,), fields.EVENT, fields.word) or event
-    call = call_fact(record, event=event, extra_words=extra_words)
+def _read_event(record: Record, event: str | None, extra_words: Mapping[str, AttemptStatus], places: Places) -> Reading:
+    """`places` are the record's layers, but for its campaign."""
+    event = first_of(record, fields.EVENT, fields.word) or event
+    call = _call_fact(places, event, extra_words)
     about_campaign = words.is_about_campaign(event)
     # A campaign may have a reference, and a "number" that is none; a call id or a phone number makes it a call's event.
-    if _names_call(record) or (fields.is_phone(call.number) if about_campaign else call.number or call.ref):
+    if _names_call(places) or (fields.is_phone(call.number) if about_campaign else call.number or call.ref):
         return Reading(event, calls=(call,))
     campaign = campaign_fact(record, event=event)
     if about_campaign or _counts_calls(campaign):
@@ -77,8 +79,8 @@ def _read_event(record: Record, event: str | None, extra_words: Mapping[str, Att
     return Reading(event)
 
 
-def _names_call(record: Record) -> bool:
-    return first(fields.layers(record, without="campaign"), fields.CALL_ID, fields.word) is not None
+def _names_call(places: Places) -> bool:
+    return first(places, fields.CALL_ID, fields.word) is not None
 
 
 def _counts_calls(campaign: CampaignFact) -> bool:
@@ -91,7 +93,10 @@ def call_fact(
     record: Record, *, event: str | None = None, extra_words: Mapping[str, AttemptStatus] = words.NO_WORDS
 ) -> CallFact:
     """What one record says of one call: an event, or a `Call` of `GET /calls`, bare or in an envelope."""
-    places = fields.layers(record, without="campaign")
+    return _call_fact(fields.layers(record, without="campaign"), event, extra_words)
+
+
+def _call_fact(places: Places, event: str | None, extra_words: Mapping[str, AttemptStatus]) -> CallFact:
     duration = fields.duration(places)
     ended_at = first(places, fields.ENDED_AT, fields.instant)
     verdict = words.status_of(
@@ -107,7 +112,7 @@ def call_fact(
     return CallFact(
         status=verdict.status,
         # A bare `id` further out is the event's own.
-        call_id=first(places, fields.CALL_ID, fields.word) or first(places[:1], fields.BARE_ID, fields.word),
+        call_id=first(places, fields.CALL_ID, fields.word) or first_of(places[0], fields.BARE_ID, fields.word),
         number=first(places, fields.NUMBER, fields.number),
         ref=next(iter(fields.refs(places)), None),
         word=verdict.word,
@@ -117,7 +122,7 @@ def call_fact(
         do_not_call=verdict.do_not_call,
         started_at=first(places, fields.STARTED_AT, fields.instant),
         ended_at=ended_at,
-        told_at=first(places[::-1], fields.TOLD_AT, fields.instant),
+        told_at=first(places, fields.TOLD_AT, fields.instant, outermost=True),
         duration=duration,
         recording_url=first(places, fields.RECORDING, fields.link),
         summary=first(places, fields.SUMMARY, fields.summary),
@@ -134,7 +139,7 @@ def campaign_fact(record: Record, *, event: str | None = None) -> CampaignFact:
     status = first(places, fields.CAMPAIGN_STATUS, fields.word)
     targets = next((held for place in places if isinstance(held := place.get("targets"), list)), [])
     return CampaignFact(
-        provider_id=first(places, fields.CAMPAIGN_ID, fields.word) or first(places[:1], fields.BARE_ID, fields.word),
+        provider_id=first(places, fields.CAMPAIGN_ID, fields.word) or first_of(places[0], fields.BARE_ID, fields.word),
         status=status,
         over=words.campaign_is_over(status, event),
         name=first(places, fields.CAMPAIGN_NAME, fields.text_up_to(300)),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from core.facts import AttemptStatus
@@ -65,6 +66,7 @@ class Verdict:
     do_not_call: bool = False
 
 
+@lru_cache(4096)
 def normal(word: str) -> str:
     """The spelling under which a word stands in the tables: "No-Answer" and "no answer" are "no_answer"."""
     return SEPARATORS.sub("_", word.strip().lower())
@@ -166,5 +168,6 @@ def _unknown(*told: tuple[str | None, Meaning | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if 0 < len(word) <= LONGEST_WORD))
 
 
+@lru_cache(4096)
 def _letters(event: str) -> str:
     return NOT_LETTERS.sub("", event.lower())
