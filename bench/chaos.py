@@ -194,7 +194,7 @@ def report(chaos: Chaos, sandbox: SandboxProcess, options: argparse.Namespace) -
         posts = sandbox.get_admin("truth", calls=0, targets=0)["posts"]
         waves = session.scalars(select(Wave).where(Wave.submissions > 0)).all()
         evidence = sum(bool(wave.evidence) and wave.state in ("accepted", "finished") for wave in waves)
-        person = [wave for wave in waves if wave.state == "needs_person"]
+        person = [wave.size for wave in waves if wave.state == "needs_person"]
         problem = ""
         try:
             check(session, sandbox, datetime.now(UTC), over=not person)
@@ -208,7 +208,7 @@ def report(chaos: Chaos, sandbox: SandboxProcess, options: argparse.Namespace) -
         f"submissions {len(posts):,}, accepted {len(truth.accepted):,}",
         f"doubled {doubled}", f"lost {lost}", f"told otherwise by the API {wrong}",
         f"resolved by evidence {evidence}",
-        f"left to a person {len(person)} waves, {sum(wave.size for wave in person):,} people",
+        f"left to a person {len(person)} waves, {sum(person):,} people",
         f"the three checks: {problem or 'hold'}",
     ]  # fmt: skip
     print("\n".join(lines))

@@ -36,13 +36,15 @@ _ATTEMPTS = select(Attempt).where(Attempt.contact_id == bindparam("contact_id"))
 
 @dataclass(slots=True)
 class Applied:
-    """What one fact did. `frees` says that a line became free, so a wave may go; `ask` that the call's own record is worth a look."""
+    """What one fact did. `settles`: nothing more is waited for of this person; `frees`: a line became free, so a wave may go;
+    `ask`: the call's own record is worth a look."""
 
     verdict: Verdict
     note: str = ""
     contact_id: int | None = None
     frees: bool = False
     ask: bool = False
+    settles: bool = False
 
 
 def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> Applied:
@@ -62,6 +64,22 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     if contact.wave_id != wave.id and (wave.state in GIVEN_BACK or _spares(session, contact, fact)):
         _take_back(session, wave, current, contact, now)
     attempts = list(session.scalars(_ATTEMPTS, {"contact_id": contact_id}))
+    applied = learn(session, wave, wave if contact.wave_id == wave.id else current, contact, attempts, fact, now)
+    if applied.settles:
+        applied.frees = frees_a_line(session, wave, now)
+    elif wave.state == WaveState.FINISHED and wave.differs_since is not None:
+        note_difference(session, wave, now)
+    return applied
+
+
+def learn(
+    session: Session, wave: Wave, current: Wave | None, contact: Contact, attempts: list[Attempt], fact: CallFact,
+    now: datetime,
+) -> Applied:  # fmt: skip
+    """Fold one report of `wave` into a contact of it, who is in wave `current` now, and all of whose attempts are given.
+
+    The caller holds the locks of all of them, and asks `frees_a_line` once where anybody settled.
+    """
     asked_off = [attempt for attempt in attempts if attempt.do_not_call]
     attempt, learned = _record(session, wave, contact, attempts, fact, now)
     if attempt is not None and attempt.do_not_call and attempt not in asked_off:
@@ -70,17 +88,22 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
         contact.last_event_at = now
         _heard_of(wave, now)
     was_settled = contact.settled_at is not None
-    refold(session, contact, wave if contact.wave_id == wave.id else current, attempts, now)
-    settled_now = contact.settled_at is not None and not was_settled
-    left = unsettled_left(session, wave) if settled_now else wave.lines
-    if not left:
-        finish_if_settled(session, wave, now)
-    elif wave.state == WaveState.FINISHED and wave.differs_since is not None:
-        note_difference(session, wave, now)
+    refold(session, contact, current, attempts, now)
+    settles = contact.settled_at is not None and not was_settled
     words = f"Words we do not know yet: {', '.join(fact.unknown_words)}." if fact.unknown_words else ""
     if attempt is None or not learned:
-        return Applied(Verdict.IGNORED if words else Verdict.REPEAT, words or "Nothing new.", contact.id)
-    return Applied(Verdict.LATE if was_settled else Verdict.APPLIED, words, contact.id, left < wave.lines, attempt.ask)
+        verdict = Verdict.IGNORED if words else Verdict.REPEAT
+        return Applied(verdict, words or "Nothing new.", contact.id, settles=settles)
+    verdict = Verdict.LATE if was_settled else Verdict.APPLIED
+    return Applied(verdict, words, contact.id, ask=attempt.ask, settles=settles)
+
+
+def frees_a_line(session: Session, wave: Wave, now: datetime) -> bool:
+    """Somebody in this wave settled just now: may another one go? The wave is finished with the last of its people."""
+    left = unsettled_left(session, wave)
+    if not left:
+        finish_if_settled(session, wave, now)
+    return left < wave.lines
 
 
 def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: datetime) -> Applied:
