@@ -73,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     runtime.init_app(app, settings)
     database.init_app(app, settings.database_url)
     security.init_app(app)
+    webhooks.init_app(app)
     csrf = CSRFProtect(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

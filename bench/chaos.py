@@ -206,7 +206,7 @@ def report(chaos: Chaos, sandbox: SandboxProcess, options: argparse.Namespace) -
         f"kills {sum(chaos.kills.values()):,}: {', '.join(f'{name} {count}' for name, count in sorted(chaos.kills.items()))}",
         f"buttons: {', '.join(f'{name} {count}' for name, count in sorted(chaos.acts.items()))}",
         f"submissions {len(posts):,}, accepted {len(truth.accepted):,}",
-        f"doubled {doubled}", f"lost {lost}", f"told otherwise by the API {wrong}",
+        f"doubled {doubled}", f"lost {lost.total()} {dict(lost) if lost else ''}", f"told otherwise by the API {wrong}",
         f"resolved by evidence {evidence}",
         f"left to a person {len(person)} waves, {sum(person):,} people",
         f"the three checks: {problem or 'hold'}",
@@ -217,15 +217,16 @@ def report(chaos: Chaos, sandbox: SandboxProcess, options: argparse.Namespace) -
 
 def told_otherwise(
     session: Session, truth: Truth, installation: Installation, campaigns: Sequence[int]
-) -> tuple[int, int]:
+) -> tuple[Counter[str], int]:
     """Contacts that really had a call that we do not know of, and those of whom the API says something else than the database."""
     undecided = set(session.scalars(select(Wave.id).where(Wave.state.in_(("unknown", "needs_person")))))
-    lost = wrong = 0
+    lost, wrong = Counter[str](), 0
     for campaign_id in campaigns:
         told = dict(told_by_the_api(installation, campaign_id))
         for contact in session.scalars(select(Contact).where(Contact.campaign_id == campaign_id)):
             end = truth.end_of(contact.wave_id, contact.number)
-            lost += contact.wave_id not in undecided and end is not None and contact.state != end
+            if contact.wave_id not in undecided and end is not None and contact.state != end:
+                lost[f"{contact.state}, really {end}"] += 1
             wrong += told.get(contact.number) != contact.state
     return lost, wrong
 

@@ -5,18 +5,21 @@ nothing), 503 could not be kept, 204 kept: applied, known already, or unreadable
 """
 
 import logging
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Flask, Response, abort, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from blueprints.bodies import read_body
-from blueprints.database import db, writing
-from blueprints.runtime import now, settings, vault
+from blueprints.committer import Committer, Seat
+from blueprints.database import db
+from blueprints.runtime import now, redis_url, settings, vault
 from blueprints.security import open_door
 from core.errors import DatabaseBusy
-from core.inbox import Address, Received, address_of, receive
+from core.inbox import Address, address_of
+from core.receiving import Parcel
 from core.states import Verdict
 from core.waves import token_hash
 from jobs.queue import ASK, TICK, announce, ring
@@ -26,19 +29,55 @@ log = logging.getLogger(__name__)
 bp = Blueprint("webhooks", __name__)
 
 BODY_SECONDS = 10.0
-WRITE_SECONDS = 3.0
+MOST_REMEMBERED = 10_000
+NAME = "callboard.webhooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose address it is, and the secret that its deliveries are signed with."""
+
+    address: Address
+    secret: str
+
+
+class Door:
+    """What one web process keeps between deliveries: who sends to which address, and the queue of those that arrive together."""
+
+    def __init__(self) -> None:
+        self.senders: dict[str, Sender] = {}
+        self.committer = Committer(wake)
+
+    def sender(self, token: str) -> Sender:
+        """404 for an address that was never made. Only known ones are remembered: a flood of others takes no room."""
+        hashed = token_hash(token)
+        known = self.senders.get(hashed)
+        if known is None:
+            address = address_of(db.session(), hashed) or abort(404)
+            db.session.rollback()  # a slow body must not hold a connection's transaction
+            if len(self.senders) >= MOST_REMEMBERED:
+                self.senders.clear()
+            known = self.senders[hashed] = Sender(address, _unsealed(address))
+        return known
+
+
+def init_app(app: Flask) -> None:
+    app.extensions[NAME] = Door()
 
 
 @bp.post("/webhooks/<token>")
 @open_door("The token says whose delivery it is, the signature that it is genuine.")
 def webhook(token: str) -> Response:
-    limit = settings().webhook_max_bytes
-    if (request.content_length or 0) > limit:
+    ours, door = settings(), current_app.extensions[NAME]
+    if (request.content_length or 0) > ours.webhook_max_bytes:
         abort(413)
-    address = address_of(db.session(), token_hash(token)) or abort(404)
-    db.session.rollback()  # a slow body must not hold a connection's transaction
-    received = _receive(address, read_body(limit, BODY_SECONDS), now())
-    _wake(address, received)
+    sender = door.sender(token)
+    body, moment = read_body(ours.webhook_max_bytes, BODY_SECONDS), now()
+    envelope, letter = judge(
+        request.headers.to_wsgi_list(), body, sender.secret, request.remote_addr or "", moment,
+        extra_headers=ours.webhook_headers, pinned_form=ours.webhook_form,
+    )  # fmt: skip
+    received = door.committer.receive(Parcel(sender.address, envelope, letter, moment))
     return Response(status=401 if received.verdict in (Verdict.BAD_SIGNATURE, Verdict.STALE) else 204)
 
 
@@ -55,27 +94,24 @@ def not_kept(problem: Exception) -> Response:
     return Response(status=503, headers={"Retry-After": "5"})
 
 
-def _receive(address: Address, body: bytes, moment: datetime) -> Received:
+def _unsealed(address: Address) -> str:
     try:
-        secret = vault().open(address.secret)
+        return vault().open(address.secret)
     except ValueError:  # SECRET_KEY was changed without its fallback: the sender shall come back when that is mended
         log.exception("the secret of wave %s cannot be unsealed", address.wave_id)
         abort(503)
-    envelope, letter = judge(
-        request.headers.to_wsgi_list(), body, secret, request.remote_addr or "", moment,
-        extra_headers=settings().webhook_headers, pinned_form=settings().webhook_form,
-    )  # fmt: skip
-    with writing(WRITE_SECONDS) as session:
-        return receive(session, address, envelope, letter, moment)
 
 
-def _wake(address: Address, received: Received) -> None:
+def wake(written: Sequence[Seat]) -> None:
     """After the commit: screens, the next wave, a question to the provider. All best effort, the tick finds the rest."""
-    if received.verdict == Verdict.REPEAT:
-        return
-    redis_url = settings().redis_url
-    announce(redis_url, address.campaign_id)
-    if received.tick:
-        ring(redis_url, TICK, address.campaign_id)
-    if received.ask:
-        ring(redis_url, ASK, address.wave_id)
+    new = [
+        (seat.parcel.address, seat.received)
+        for seat in written
+        if seat.received and seat.received.verdict != Verdict.REPEAT
+    ]
+    for campaign_id in {address.campaign_id for address, _ in new}:
+        announce(redis_url(), campaign_id)
+    for campaign_id in {address.campaign_id for address, received in new if received.tick}:
+        ring(redis_url(), TICK, campaign_id)
+    for wave_id in {address.wave_id for address, received in new if received.ask}:
+        ring(redis_url(), ASK, wave_id)

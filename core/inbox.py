@@ -20,7 +20,8 @@ from core.waves import lock_wave
 _TELLING = (Verdict.APPLIED, Verdict.LATE, Verdict.UNMATCHED, Verdict.IGNORED, Verdict.REPEAT)
 
 # Built once: to build a statement takes longer than to run it, and these run for every delivery.
-_ADDRESS = select(Wave.id, Wave.campaign_id, Wave.secret, Wave.state).where(Wave.token_hash == bindparam("token_hash"))
+_ADDRESS = select(Wave.id, Wave.campaign_id, Wave.secret).where(Wave.token_hash == bindparam("token_hash"))
+_STATE = select(Wave.state).where(Wave.id == bindparam("wave_id"))
 _DELIVERIES = Base.metadata.tables["delivery"]
 _KEEP_ONCE = {
     name: insert(_DELIVERIES).on_conflict_do_nothing(index_elements=["wave_id", "key"]).returning(_DELIVERIES.c.id)
@@ -53,12 +54,11 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Whose delivery it is, by the token in the URL. `secret` is sealed; `state` is what the wave's was a moment ago."""
+    """Whose delivery it is, by the token in the URL: for good, so it may be remembered. `secret` is sealed."""
 
     wave_id: int
     campaign_id: int
     secret: str
-    state: str
 
 
 @dataclass(slots=True)
@@ -78,8 +78,8 @@ def address_of(session: Session, token_hash: str) -> Address | None:
 
 def receive(session: Session, address: Address, envelope: Envelope, letter: Letter | None, now: datetime) -> Received:
     """Keep the delivery and apply what it says. A repeat is stopped by its unique key and changes nothing."""
-    verdict, note = _first_verdict(envelope, letter)
-    delivery_id = _keep(session, address, envelope, letter, verdict, note, now)
+    verdict, note = first_verdict(envelope, letter)
+    delivery_id = _keep(session, delivery_row(address, envelope, letter, verdict, note, now))
     if delivery_id is None:
         return Received(envelope.refused or Verdict.REPEAT)
     if verdict == Verdict.STALE:
@@ -97,7 +97,7 @@ def receive(session: Session, address: Address, envelope: Envelope, letter: Lett
 
 def _lock(session: Session, address: Address) -> Wave:
     """The wave, and before it its campaign. Not so for an accepted wave, whose people stay in it: most reports are of those."""
-    locked = address.state != WaveState.ACCEPTED
+    locked = session.scalar(_STATE, {"wave_id": address.wave_id}) != WaveState.ACCEPTED
     if locked:
         lock_campaign(session, address.campaign_id)
     wave = lock_wave(session, address.wave_id)
@@ -107,7 +107,7 @@ def _lock(session: Session, address: Address) -> Wave:
     return wave
 
 
-def _first_verdict(envelope: Envelope, letter: Letter | None) -> tuple[Verdict, str]:
+def first_verdict(envelope: Envelope, letter: Letter | None) -> tuple[Verdict, str]:
     """What can be said of a delivery before anything of it is applied, and in which words."""
     if envelope.refused == Verdict.STALE:
         return Verdict.STALE, (
@@ -122,33 +122,40 @@ def _first_verdict(envelope: Envelope, letter: Letter | None) -> tuple[Verdict, 
     return Verdict.IGNORED, "Nothing in it speaks of a call or of the campaign."
 
 
-def _keep(
-    session: Session, address: Address, envelope: Envelope, letter: Letter | None, verdict: Verdict, note: str, now: datetime
-) -> int | None:  # fmt: skip
-    """Insert the delivery; None when its key is there already."""
+def delivery_row(
+    address: Address, envelope: Envelope, letter: Letter | None, verdict: Verdict, note: str, now: datetime
+) -> dict[str, object]:
+    """The columns that are kept of a delivery."""
     call = next(iter(letter.calls), None) if letter else None
-    values = {
+    return {
         "wave_id": address.wave_id, "campaign_id": address.campaign_id, "key": envelope.key, "received_at": now,
         "body": envelope.body, "headers": envelope.headers, "form": envelope.form, "address": envelope.address,
         "verdict": verdict, "note": note, "event": letter.event if letter else None,
         "number": (call.number or "")[:20] or None if call else None, "status": call.status if call else None,
     }  # fmt: skip
+
+
+def _keep(session: Session, row: dict[str, object]) -> int | None:
+    """Insert the delivery; None when its key is there already."""
     connection = session.connection()
-    delivery_id: int | None = connection.scalar(_KEEP_ONCE[connection.dialect.name], values)
+    delivery_id: int | None = connection.scalar(_KEEP_ONCE[connection.dialect.name], row)
     return delivery_id
 
 
-def _conclude(session: Session, delivery_id: int, applied: list[Applied]) -> Received:
+def of_all(applied: Sequence[Applied]) -> tuple[Received, str, int | None]:
+    """What became of a delivery of which all this was applied: the answer, a note, and whose it is."""
+    verdicts = {result.verdict for result in applied}
+    verdict = next((verdict for verdict in _TELLING if verdict in verdicts), Verdict.IGNORED)
+    received = Received(verdict, any(result.frees for result in applied), any(result.ask for result in applied))
+    note = " ".join(dict.fromkeys(result.note for result in applied if result.note))[:2000]
+    return received, note, next((result.contact_id for result in applied if result.contact_id), None)
+
+
+def _conclude(session: Session, delivery_id: int, applied: Sequence[Applied]) -> Received:
     """Write down what became of a delivery that was read."""
     if not applied:
         return Received(Verdict.IGNORED)
-    verdicts = {result.verdict for result in applied}
-    verdict = next((verdict for verdict in _TELLING if verdict in verdicts), Verdict.IGNORED)
-    values = {
-        "delivery_id": delivery_id,
-        "verdict": verdict,
-        "note": " ".join(dict.fromkeys(result.note for result in applied if result.note))[:2000],
-        "contact_id": next((result.contact_id for result in applied if result.contact_id), None),
-    }
+    received, note, contact_id = of_all(applied)
+    values = {"delivery_id": delivery_id, "verdict": received.verdict, "note": note, "contact_id": contact_id}
     session.connection().execute(_CONCLUDE, values)
-    return Received(verdict, tick=any(result.frees for result in applied), ask=any(result.ask for result in applied))
+    return received

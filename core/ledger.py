@@ -55,7 +55,7 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     """
     contact_id = _match(session, wave, fact)
     if contact_id is None:
-        return Applied(Verdict.UNMATCHED, "Nobody in this wave has this number or reference.")
+        return unmatched()
     accept_by_evidence(session, wave, "A call of this wave was reported.", now)
     if wave.state == WaveState.ABANDONED:
         _withdraw_all(session, wave, now)
@@ -70,6 +70,10 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     elif wave.state == WaveState.FINISHED and wave.differs_since is not None:
         note_difference(session, wave, now)
     return applied
+
+
+def unmatched() -> Applied:
+    return Applied(Verdict.UNMATCHED, "Nobody in this wave has this number or reference.")
 
 
 def learn(
@@ -111,6 +115,15 @@ def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: dateti
     accept_by_evidence(session, wave, "The provider reported on this wave.", now)
     if wave.state == WaveState.ABANDONED:
         _withdraw_all(session, wave, now)
+    applied = apply_counters(wave, fact, now)
+    if applied.verdict != Verdict.REPEAT:
+        note_difference(session, wave, now)
+        applied.frees = fact.over and settle_wave(session, wave, now)
+    return applied
+
+
+def apply_counters(wave: Wave, fact: CampaignFact, now: datetime) -> Applied:
+    """The provider's counters into the wave's row; the caller compares them with ours."""
     if fact.provider_id and wave.provider_id is None:
         wave.provider_id = fact.provider_id
     held = (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at)
@@ -125,9 +138,7 @@ def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: dateti
     if held == (wave.provider_initiated, wave.provider_completed, wave.provider_failed, wave.provider_over_at):
         return Applied(Verdict.REPEAT, "Nothing new.")
     _heard_of(wave, now)
-    note_difference(session, wave, now)
-    frees = fact.over and settle_wave(session, wave, now)
-    return Applied(Verdict.APPLIED, f"Calls begun at the provider: {wave.provider_initiated or 0:,}.", frees=frees)
+    return Applied(Verdict.APPLIED, f"Calls begun at the provider: {wave.provider_initiated or 0:,}.")
 
 
 def accept_by_evidence(session: Session, wave: Wave, found: str, now: datetime) -> bool:
@@ -214,8 +225,12 @@ def _match(session: Session, wave: Wave, fact: CallFact) -> int | None:
         return contact_id
     if not fact.number:
         return None
-    number = fact.number if fact.number.startswith("+") else f"+{fact.number}"
-    return session.scalar(_BY_NUMBER, {"wave_id": wave.id, "number": number})
+    return session.scalar(_BY_NUMBER, {"wave_id": wave.id, "number": plus_number(fact.number)})
+
+
+def plus_number(number: str) -> str:
+    """As our numbers are written: some providers leave the plus away."""
+    return number if number.startswith("+") else f"+{number}"
 
 
 def _heard_of(wave: Wave, now: datetime) -> None:

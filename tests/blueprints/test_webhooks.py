@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from sqlalchemy import select
 
-from blueprints import webhooks
+from blueprints import committer
 from core.database import writing
 from core.dispatch import advance
 from core.facts import Sent
@@ -175,7 +175,7 @@ def test_counters_of_the_provider_move_no_contact(client, session, campaign, wav
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_cannot_be_kept_is_503_with_a_time_to_come_back(client, session, wave, monkeypatch):
-    monkeypatch.setattr(webhooks, "WRITE_SECONDS", 0.05)
+    monkeypatch.setattr(committer, "WRITE_SECONDS", 0.05)
     with writing(session):
         answer = deliver(client, wave)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

@@ -48,7 +48,7 @@ class Truth:
         """How the call to a number of this wave ended, in our words; None while it has not, or was never asked for."""
         for campaign in self.accepted.get(wave_id or 0, ()):
             outcome: str | None = self.ends[campaign["id"], number]["outcome"]
-            return "no_news" if outcome == "silence" else outcome
+            return {"silence": "no_news", "do_not_call": "answered"}.get(outcome or "", outcome)
         return None
 
 
