@@ -52,7 +52,12 @@ class Question:
     by_list: bool
     calls_wanted: bool
     numbers: frozenset[str]
+    refs: frozenset[str]
     unclear_call_ids: tuple[str, ...]
+
+    def concerns(self, fact: CallFact) -> bool:
+        """May this call be one of the wave's? The list of an agent holds those of all its waves."""
+        return fact.ref in self.refs or fact.number in self.numbers
 
 
 def question(session: Session, wave_id: int, now: datetime) -> Question | None:
@@ -66,24 +71,26 @@ def question(session: Session, wave_id: int, now: datetime) -> Question | None:
     state = session.get(ProviderState, 1) or ProviderState()
     known = wave.state == WaveState.ACCEPTED
     by_id = known and wave.provider_id is not None and state.get_campaign_offered is not False
+    people = session.execute(select(Target.number, Target.ref).where(Target.wave_id == wave.id)).all()
     unclear = select(Attempt.call_id).where(Attempt.wave_id == wave.id, Attempt.ask, Attempt.call_id != "").limit(50)
     return Question(
         wave.id, campaign.id, wave.state, campaign.agent.uuid, wave.provider_id, wave.name_sent, wave.size,
         (wave.claimed_at or wave.cut_at) - CLOCK_SKEW, by_id,
         by_list=wave.provider_id is None and state.list_campaigns_offered is not False,
         calls_wanted=not by_id or _is_silent(wave, now) or disagrees(session, wave),
-        numbers=frozenset(session.scalars(select(Target.number).where(Target.wave_id == wave.id))),
+        numbers=frozenset(number for number, _ in people), refs=frozenset(ref for _, ref in people),
         unclear_call_ids=tuple(session.scalars(unclear)) if known else (),
     )  # fmt: skip
 
 
 def belongs(session: Session, asked: Question, fact: CallFact) -> bool:
     """Is this call of the agent's list one of the wave's? By reference or number, in time, and no other wave's call."""
-    named = session.scalar(select(Target.wave_id).where(Target.ref == fact.ref)) if fact.ref else None
-    if named is not None:
-        return named == asked.wave_id
+    if fact.ref in asked.refs:
+        return True
     at = fact.started_at or fact.told_at
     if fact.number not in asked.numbers or fact.direction == "inbound" or at is None or at < asked.calls_since:
+        return False
+    if fact.ref and session.scalar(select(Target.wave_id).where(Target.ref == fact.ref)) is not None:
         return False
     if not fact.call_id:
         return True

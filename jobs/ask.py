@@ -104,7 +104,7 @@ def _ask_calls(session: Session, client: Provider, asked: Question) -> str:
         _heed(session, answer)
         if answer.value is None:
             return answer.words
-        _apply(session, asked, iter(answer.value.calls))
+        _apply(session, asked, filter(asked.concerns, answer.value.calls))
     return ""
 
 

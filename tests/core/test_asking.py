@@ -222,11 +222,11 @@ def test_asking_reads_only(session, now, campaign):
 
 
 def test_a_call_with_the_reference_of_an_earlier_wave_is_not_the_retry_s(session, now):
-    campaign = launched(session, now, people=1, retry_attempts=1, retry_gap_minutes=0, retry_outcomes=["no_answer"])
+    campaign = launched(session, now, people=1, retry_attempts=1, retry_gap_minutes=1, retry_outcomes=["no_answer"])
     first = accepted(session, campaign, now)
     earlier = first.request["targets"][0]["context"]["callboard_ref"]
     report(session, first, 0, A.NO_ANSWER, now)
-    second = accepted(session, campaign, later(now, seconds=30))
-    asked = ask(session, second, later(now, seconds=40))
-    assert told(session, asked, [call(0, later(now, seconds=5), ref=earlier)], later(now, seconds=40)) == []
+    second = accepted(session, campaign, later(now, seconds=90))
+    asked = ask(session, second, later(now, seconds=100))
+    assert told(session, asked, [call(0, later(now, seconds=5), ref=earlier)], later(now, seconds=100)) == []
     assert states(session, campaign) == ["submitted"]
