@@ -10,7 +10,7 @@ from math import ceil
 from typing import TypeVar
 
 from core.facts import AttemptStatus, CallFact
-from core.models import Attempt, Wave
+from core.models import Attempt, Contact, Wave
 from core.states import SETTLED_AT_ONCE, ContactState, WaveState
 
 # A report that says more wins over one that says less; of two outcomes that exclude each other, the one that spares the person.
@@ -41,33 +41,48 @@ _NOT_YET_ACCEPTED = (
 
 def merge(attempt: Attempt, fact: CallFact) -> bool:
     """Fold one report into the attempt; True when it taught us anything."""
-    before = _content(attempt)
-    if fact.status is not None:
-        _merge_status(attempt, fact.status, fact.word)
-    attempt.retry_follows = attempt.retry_follows or fact.retry_follows
-    attempt.ask = attempt.status == AttemptStatus.UNCLEAR and (attempt.ask or fact.ask)
-    attempt.do_not_call = attempt.do_not_call or fact.do_not_call
-    attempt.started_at = _pick(min, attempt.started_at, fact.started_at or fact.told_at)
-    attempt.ended_at = _pick(max, attempt.ended_at, fact.ended_at)
-    attempt.duration = _pick(max, attempt.duration, fact.duration)
-    attempt.recording_url = _fuller(attempt.recording_url, fact.recording_url)
-    attempt.summary = _fuller(attempt.summary, fact.summary)
-    attempt.transcript = _fuller(attempt.transcript, fact.transcript)
-    attempt.sentiment = _fuller(attempt.sentiment, fact.sentiment)
-    return _content(attempt) != before
+    status, word, contradiction = _merge_status(attempt, fact)
+    return change(
+        attempt,
+        status=status,
+        word=word,
+        contradiction=contradiction,
+        retry_follows=attempt.retry_follows or fact.retry_follows,
+        ask=status == AttemptStatus.UNCLEAR and (attempt.ask or fact.ask),
+        do_not_call=attempt.do_not_call or fact.do_not_call,
+        started_at=_pick(min, attempt.started_at, fact.started_at or fact.told_at),
+        ended_at=_pick(max, attempt.ended_at, fact.ended_at),
+        duration=_pick(max, attempt.duration, fact.duration),
+        recording_url=_fuller(attempt.recording_url, fact.recording_url),
+        summary=_fuller(attempt.summary, fact.summary),
+        transcript=_fuller(attempt.transcript, fact.transcript),
+        sentiment=_fuller(attempt.sentiment, fact.sentiment),
+    )
 
 
-def _merge_status(attempt: Attempt, told: AttemptStatus, word: str | None) -> None:
-    held = AttemptStatus(attempt.status)
+def change(row: Attempt | Contact, **values: object) -> bool:
+    """Set what is different, for to set what is not costs almost as much; True when anything was."""
+    changed = False
+    for name, value in values.items():
+        if getattr(row, name) != value:
+            setattr(row, name, value)
+            changed = True
+    return changed
+
+
+def _merge_status(attempt: Attempt, fact: CallFact) -> tuple[str, str | None, str | None]:
+    """Its status, the word for it, and what contradicts it, with this report."""
+    held, told = AttemptStatus(attempt.status), fact.status
+    if told is None:
+        return held, attempt.word, attempt.contradiction
     if told == held:
-        attempt.word = _fuller(attempt.word, word)
-        return
+        return held, _fuller(attempt.word, fact.word), attempt.contradiction
     winner, loser = (told, held) if RANK[told] > RANK[held] else (held, told)
+    contradiction = attempt.contradiction
     if RANK[loser] > RANK[AttemptStatus.UNCLEAR]:
-        said = {*filter(None, (attempt.contradiction or "").split(", ")), str(loser)} - {str(winner)}
-        attempt.contradiction = ", ".join(sorted(said))
-    if winner == told:
-        attempt.status, attempt.word = told, word
+        said = {*filter(None, (contradiction or "").split(", ")), str(loser)} - {str(winner)}
+        contradiction = ", ".join(sorted(said))
+    return winner, fact.word if winner == told else attempt.word, contradiction
 
 
 def fold(wave: Wave | None, attempts: Sequence[Attempt], now: datetime) -> tuple[ContactState, bool] | None:
@@ -117,12 +132,6 @@ def _pick(better: Callable[[T, T], T], held: T | None, told: T | None) -> T | No
 
 
 def _fuller(held: str | None, told: str | None) -> str | None:
-    return max(held or "", told or "", key=lambda text: (len(text), text)) or None
-
-
-def _content(attempt: Attempt) -> tuple[object, ...]:
-    return (
-        attempt.status, attempt.word, attempt.retry_follows, attempt.ask, attempt.do_not_call, attempt.contradiction,
-        attempt.started_at, attempt.ended_at, attempt.duration, attempt.recording_url, attempt.summary, attempt.transcript,
-        attempt.sentiment,
-    )  # fmt: skip
+    if not told or not held:
+        return held or told or None
+    return max(held, told, key=lambda text: (len(text), text))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
 from core.facts import AttemptStatus, CallFact, CampaignFact
-from core.fold import age, fold, merge
+from core.fold import age, change, fold, merge
 from core.installation import DO_NOT_CALL_BY_OUTCOME, value_of
 from core.launch import lock_campaign
 from core.messages import correct_progress, tell_call
@@ -178,14 +178,14 @@ def settle_wave(session: Session, wave: Wave, now: datetime) -> bool:
 
 def refold(session: Session, contact: Contact, wave: Wave | None, attempts: Sequence[Attempt], now: datetime) -> None:
     """Recompute a contact from its current wave and all its attempts; correct kept counts if its wave was counted already."""
-    contact.attempts = len(attempts)
+    change(contact, attempts=len(attempts))
     folded = fold(wave, attempts, now)
     if wave is None or folded is None:
         return
-    held, (contact.state, settled) = contact.state, folded
-    contact.settled_at = (contact.settled_at or now) if settled else None
-    contact.reason = _reason(contact.state, attempts)
-    contact.due_at = _due_again(session, contact, attempts)
+    held, (state, settled) = contact.state, folded
+    settled_at = (contact.settled_at or now) if settled else None
+    change(contact, state=state, settled_at=settled_at, reason=_reason(state, attempts))
+    change(contact, due_at=_due_again(session, contact, attempts))
     if contact.state != held and wave.counts is not None:
         session.flush()
         recount(session, wave.id)

@@ -60,7 +60,8 @@ def rows(session, wave):
         .order_by(Contact.position, Attempt.id)
     ).all()
     held = session.scalars(select(Wave).where(Wave.id == wave.id).execution_options(populate_existing=True)).one()
-    told = (held.state, held.counts, held.provider_initiated, held.provider_over_at, held.differs_since is None)
+    # Not since when counters differ: a difference that a later delivery of the same moment ends is never seen here.
+    told = (held.state, held.counts, held.provider_initiated, held.provider_over_at)
     kept = session.execute(
         select(Delivery.key, Delivery.verdict, Delivery.note, Delivery.status, Contact.position)
         .outerjoin(Contact, Contact.id == Delivery.contact_id)
