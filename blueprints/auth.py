@@ -93,7 +93,7 @@ def ask_for_link() -> ResponseReturnValue:
     if settings().mail is None or not form.validate():
         return _forgotten_page(form), 422
     try:
-        ring(redis_url(), MAIL, _ask_for_link(form.email.data))
+        ring(redis_url(), MAIL, _ask_for_link(form.email.data), always=True)
     except TooManyTries as refusal:
         form.email.errors = ["Too many links were asked for. Try again in a quarter of an hour."]
         return _forgotten_page(form), 429, {"Retry-After": str(refusal.retry_after)}

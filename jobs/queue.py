@@ -61,15 +61,17 @@ def queue(name: str, connection: Redis) -> Queue:
     return Queue(name, connection=connection, serializer=JSONSerializer, default_timeout=TIME_LIMITS[name])
 
 
-def ring(redis_url: str, name: str, row_id: int) -> bool:
+def ring(redis_url: str, name: str, row_id: int, *, always: bool = False) -> bool:
     """Ask for a job soon. False when the bell is out of order: the next tick finds the row anyway.
 
-    A bell that was rung lately, and whose job has not begun, is not rung again: a thousand reports of one campaign need one look.
+    A bell that was rung lately, and whose job has not begun, is not rung again, unless it is to be rung `always`: a thousand reports
+    of one campaign need one look.
     """
     queue_name, job = JOBS[name]
     try:
         redis = web_redis(redis_url)
-        if name in ONCE_WITHIN and not redis.set(_rung(name, row_id), 1, nx=True, ex=ONCE_WITHIN[name]):
+        is_first = name not in ONCE_WITHIN or redis.set(_rung(name, row_id), 1, nx=True, ex=ONCE_WITHIN[name])
+        if not is_first and not always:
             return True
         bell = queue(queue_name, redis)
         bell.enqueue_call(job, args=(row_id,), result_ttl=0, failure_ttl=A_DAY, ttl=TEN_MINUTES, at_front=name == MAIL)

@@ -68,6 +68,6 @@ def test_a_person_lets_a_refused_campaign_try_again_on_the_live_page(callboard, 
     page = screen()
     page.goto(f"/campaigns/{campaign_id}")
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_text("The campaign goes on.")).to_be_visible()
+    expect(page.get_by_text("The campaign may try again.")).to_be_visible()
     page.goto(f"/campaigns/{campaign_id}")
     expect(page.locator("#live-head")).to_contain_text("Completed", timeout=30_000)
