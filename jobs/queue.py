@@ -35,8 +35,8 @@ JOBS = {
     MAIL: (OUTGOING, "jobs.mail.mail_link"),
 }
 A_MINUTE, TEN_MINUTES, A_DAY = 60, 600, 86400
-# Seconds: a job that died before it began is rung for again by the tick after them.
-ONCE_WITHIN = {TICK: 10, SUBMIT: 10, ASK: 10, OUTGOING: A_MINUTE, QUOTA: A_MINUTE, MAIL: A_MINUTE}
+# Seconds: a job that died before it began is rung for again by the tick after them. Where many wait, no more may be added than go.
+ONCE_WITHIN = {TICK: A_MINUTE, SUBMIT: 10, ASK: 2 * A_MINUTE, OUTGOING: A_MINUTE, QUOTA: A_MINUTE, MAIL: A_MINUTE}
 CHANNEL = "callboard:changed"
 
 

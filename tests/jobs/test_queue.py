@@ -20,5 +20,5 @@ def test_a_bell_whose_job_has_not_begun_is_not_rung_again(redis_url, name):
 def test_a_bell_whose_job_was_lost_is_rung_again_before_anybody_waits_long(redis_url):
     with Redis.from_url(redis_url) as redis:
         redis.flushall()
-        ring(redis_url, TICK, 1)
-        assert 0 < redis.ttl("callboard:rung:tick:1") <= 10
+        ring(redis_url, SUBMIT, 1)
+        assert 0 < redis.ttl("callboard:rung:submit:1") <= 10
