@@ -54,7 +54,12 @@ class Committer:
             self._waiting.append(seat)
             if not self._somebody_writes:
                 self._call_next()
-        if not seat.called.wait(WRITE_SECONDS) and self._leaves(seat):
+        try:
+            called = seat.called.wait(WRITE_SECONDS)
+        except BaseException:  # this request is ended from outside: its turn to write must not end with it
+            self._give_up(seat)
+            raise
+        if not called and self._leaves(seat):
             raise DatabaseBusy("others have been writing for too long")
         if not seat.is_done:
             self._after(self._write())
@@ -82,6 +87,13 @@ class Committer:
         self._somebody_writes = bool(self._waiting)
         if self._waiting:
             self._waiting[0].called.set()
+
+    def _give_up(self, seat: Seat) -> None:
+        with self._mutex:
+            if seat in self._waiting:
+                self._waiting.remove(seat)
+                if seat.called.is_set():
+                    self._call_next()
 
     def _leaves(self, seat: Seat) -> bool:
         """True: it waits no longer, and was not written. False: it is called, or is being written just now."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, insert, select, tuple_
+from sqlalchemy import BindParameter, bindparam, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, defer
 
 from core.database import Base
@@ -46,7 +47,10 @@ _BY_REF = select(Target.wave_id, Target.ref, Target.contact_id).where(Target.ref
 _BY_NUMBER = select(Target.wave_id, Target.number, Target.contact_id).where(
     tuple_(Target.wave_id, Target.number).in_(bindparam("numbers", expanding=True))
 )
-_KEEP = insert(Base.metadata.tables["delivery"])
+_KEEP = {
+    name: insert(Base.metadata.tables["delivery"]).on_conflict_do_nothing(index_elements=["wave_id", "key"])
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,9 @@ class _Book:
         for wave_id, at in self.counted.items():
             note_difference(self.session, self.waves[wave_id], at)
         if self.rows:
-            self.session.connection().execute(_KEEP, self.rows)
+            connection = self.session.connection()
+            # A repeat of what was refused may have come to another process just now: no lock is held for those.
+            connection.execute(_KEEP[connection.dialect.name], self.rows)
 
 
 def _key(parcel: Parcel) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from blueprints import committer
-from blueprints.committer import Committer
+from blueprints.committer import Committer, Seat
 from core.errors import DatabaseBusy
 from core.inbox import Address, Envelope, Received
 from core.receiving import Parcel
@@ -106,3 +106,22 @@ def test_one_who_is_interrupted_while_writing_leaves_nobody_waiting(monkeypatch)
         queue.receive(parcel("one"))
     monkeypatch.setattr(committer, "write", lambda batch: setattr(batch[0], "received", Received(Verdict.REPEAT)))
     assert queue.receive(parcel("two")).verdict == Verdict.REPEAT
+
+
+def test_one_who_is_ended_while_it_waits_passes_its_turn_on(writer, monkeypatch):
+    class Ended(BaseException):
+        pass
+
+    class Event(threading.Event):
+        def wait(self, timeout=None):
+            raise Ended
+
+    queue = Committer(lambda seats: None)
+    writer.may_write.set()
+    monkeypatch.setattr(committer, "Seat", lambda one: Seat(one, Event()))
+    with pytest.raises(Ended):
+        queue.receive(parcel("one"))
+    monkeypatch.undo()
+    monkeypatch.setattr(committer, "write", writer)
+    assert queue.receive(parcel("two")).verdict == Verdict.APPLIED
+    assert writer.batches == [["two"]]
