@@ -150,13 +150,16 @@ def record_evidence(session: Session, asked: Question, looked: str, found: Campa
     return False
 
 
-def schedule_next(session: Session, wave_id: int, words: str, now: datetime) -> None:
-    """Often at first, then at growing intervals, seldom while webhooks arrive; soon again while the provider and we disagree."""
+def schedule_next(session: Session, wave_id: int, words: str, now: datetime, answered: bool = True) -> None:
+    """Often at first, then at growing intervals, seldom while webhooks arrive; soon again while the provider and we disagree.
+
+    `answered`: wholly, so that what it did not tell of, it knows nothing of.
+    """
     wave = lock_wave(session, wave_id)
     if wave is None or wave.state not in ASKABLE:
         return
     wave.polls += 1
-    wave.poll_words, wave.polled_at = words, now
+    wave.poll_words, wave.polled_at = words, now if answered else wave.polled_at
     note_difference(session, wave, now)
     wave.next_poll_at = now + _interval(wave, now)
 
@@ -164,7 +167,7 @@ def schedule_next(session: Session, wave_id: int, words: str, now: datetime) -> 
 def ask_later(session: Session, wave_id: int, at: datetime) -> None:
     wave = lock_wave(session, wave_id)
     if wave is not None and wave.next_poll_at is not None:
-        wave.next_poll_at = wave.polled_at = at
+        wave.next_poll_at = at
 
 
 def _interval(wave: Wave, now: datetime) -> timedelta:

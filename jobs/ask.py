@@ -48,24 +48,26 @@ def ask(wave_id: int) -> None:
             return
         session.rollback()
         client = provider(session)
-        words = (
-            _ask_campaign(session, client, asked)
-            if asked.state == WaveState.ACCEPTED
-            else _look_for_it(session, client, asked)
-        )
+        if asked.state == WaveState.ACCEPTED:
+            words, answered = _ask_campaign(session, client, asked)
+        else:
+            words, answered = _look_for_it(session, client, asked), True
         with writing(session):
-            schedule_next(session, wave_id, words, now())
+            schedule_next(session, wave_id, words, now(), answered)
     announce(settings().redis_url, asked.campaign_id)
     ring(settings().redis_url, TICK, asked.campaign_id)
 
 
-def _ask_campaign(session: Session, client: Provider, asked: Question) -> str:
-    """An accepted wave: its counters, and its calls when those disagree with what we know or nothing is heard."""
-    words = ""
+def _ask_campaign(session: Session, client: Provider, asked: Question) -> tuple[str, bool]:
+    """An accepted wave: its counters, and its calls when those disagree with what we know or nothing is heard.
+
+    Returns words for the page, and whether all that was asked was answered.
+    """
+    words, answered = "", True
     if asked.by_id and asked.provider_id:
         answer = client.get_campaign(asked.provider_id)
         _remember_offer(session, answer, "get_campaign_offered")
-        words = answer.words
+        words, answered = answer.words, answer.value is not None
         _heed(session, answer)
         if answer.value is not None:
             with writing(session):
@@ -73,12 +75,13 @@ def _ask_campaign(session: Session, client: Provider, asked: Question) -> str:
             asked = question(session, asked.wave_id, now()) or asked
             session.rollback()
     if asked.calls_wanted:
-        words = _ask_calls(session, client, asked) or words
+        problem = _ask_calls(session, client, asked)
+        words, answered = problem or words, not problem
     for call_id in asked.unclear_call_ids:
         call = client.get_call(call_id)
         if call.value is not None:
             _apply(session, asked, iter([call.value]))
-    return words
+    return words, answered
 
 
 def _look_for_it(session: Session, client: Provider, asked: Question) -> str:

@@ -5,9 +5,19 @@ from datetime import timedelta
 
 import pytest
 
-from core.asking import find_ours, question, record_calls, record_campaign, record_evidence, schedule_next
+from core.asking import (
+    ask_later,
+    find_ours,
+    may_give_up,
+    question,
+    record_calls,
+    record_campaign,
+    record_evidence,
+    schedule_next,
+)
 from core.database import writing
 from core.facts import AttemptStatus, CallFact, CampaignFact, Sent
+from core.fold import silence_ends
 from core.models import ProviderState, Wave
 from core.provider_state import provider_state
 from core.schedule import SETTLE_TIME
@@ -230,3 +240,20 @@ def test_a_call_with_the_reference_of_an_earlier_wave_is_not_the_retry_s(session
     asked = ask(session, second, later(now, seconds=100))
     assert told(session, asked, [call(0, later(now, seconds=5), ref=earlier)], later(now, seconds=100)) == []
     assert states(session, campaign) == ["submitted"]
+
+
+@pytest.mark.parametrize("came_of_it", ["throttled", "half answered"])
+def test_a_question_without_its_whole_answer_makes_nobody_no_news(session, now, came_of_it):
+    wave = accepted(session, launched(session, now), now)
+    over = silence_ends(wave) + timedelta(seconds=5)
+    with writing(session):
+        if came_of_it == "throttled":
+            ask_later(session, wave.id, over + timedelta(minutes=1))
+        else:
+            schedule_next(session, wave.id, "It did not answer.", over, answered=False)
+    session.refresh(wave)
+    assert not may_give_up(wave, over + timedelta(seconds=1))
+    with writing(session):
+        schedule_next(session, wave.id, "", over + timedelta(minutes=2))
+    session.refresh(wave)
+    assert may_give_up(wave, over + timedelta(minutes=2))
