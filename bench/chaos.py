@@ -27,6 +27,7 @@ from core.audit import Actor
 from core.database import Base, open_engine, writing
 from core.decisions import try_again
 from core.models import Campaign, Contact, Wave
+from jobs.queue import ASK, queue, worker_redis
 from ops.postgresql import private_postgresql, short_folder
 from ops.test_tools import find_postgresql
 from tests.faults.checks import Truth, check
@@ -161,7 +162,10 @@ def run(chaos: Chaos, sandbox: SandboxProcess, options: argparse.Namespace) -> N
 
 
 def let_it_end(chaos: Chaos) -> None:
-    """No more kills; time passes a minute at a time, until nothing moves but what only a person may decide."""
+    """No more kills; time passes a minute at a time, until nothing moves but what only a person may decide.
+
+    And no faster than questions are asked: else hours went by in which nobody could have got an answer.
+    """
     installation, ends = chaos.installation, time.monotonic() + LONGEST_END
     while time.monotonic() < ends:
         chaos.people_look()
@@ -171,6 +175,9 @@ def let_it_end(chaos: Chaos) -> None:
         if not left:
             return
         time.sleep(2)
+        with worker_redis(installation.environment["REDIS_URL"]) as redis:
+            while queue(ASK, redis).count and time.monotonic() < ends:
+                time.sleep(1)
         with suppress(OperationalError):  # a deadlock with those at work: time passes with the next round
             installation.pass_time(seconds=61)
     print("it did not come to an end in time", file=sys.stderr)

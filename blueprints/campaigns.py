@@ -19,6 +19,7 @@ from core import control, decisions, lookups
 from core.approvals import approved_by
 from core.bars import barred
 from core.clocks import hours_of, hours_words
+from core.deliveries import deliveries_of
 from core.message_log import find_endpoint
 from core.models import Campaign, Wave
 from core.progress import Progress, feed, progress, progress_of_each, wave_counts
@@ -155,7 +156,7 @@ def contact(campaign_id: int, contact_id: int) -> ResponseReturnValue:
     person = lookups.find_contact(db.session(), campaign_id, contact_id)
     return render_template(
         "campaigns/contact.html", campaign=campaign, contact=person, masked=viewing.sees_masked(),
-        attempts=lookups.attempts_of(db.session(), contact_id), deliveries=lookups.deliveries_of(db.session(), contact_id),
+        attempts=lookups.attempts_of(db.session(), contact_id), deliveries=deliveries_of(db.session(), contact_id),
         barred=barred(db.session(), [person.number], now()),
     )  # fmt: skip
 

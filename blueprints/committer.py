@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import OperationalError
 
 from blueprints.database import writing
+from blueprints.runtime import now
 from core.errors import DatabaseBusy
 from core.inbox import Received, receive
 from core.receiving import Parcel, receive_together
@@ -109,7 +110,7 @@ def write(batch: Sequence[Seat]) -> None:
     """Answer every seat: together as far as that goes, then each alone, so that one bad delivery spoils nobody else's."""
     try:
         with writing(WRITE_SECONDS) as session:
-            received = receive_together(session, [seat.parcel for seat in batch])
+            received = receive_together(session, [seat.parcel for seat in batch], now())
         for seat, one in zip(batch, received, strict=True):
             seat.received = one
     except DatabaseBusy as problem:
@@ -133,6 +134,7 @@ def _write_alone(seat: Seat) -> None:
     parcel = seat.parcel
     try:
         with writing(WRITE_SECONDS) as session:
-            seat.received = receive(session, parcel.address, parcel.envelope, parcel.letter, parcel.at)
+            age = parcel.age(now())
+            seat.received = receive(session, parcel.address, parcel.envelope, parcel.letter, parcel.at, age)
     except Exception as problem:  # its own request raises it; the others go on
         seat.problem = problem

@@ -3,9 +3,9 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from blueprints.bodies_shown import readable
 from blueprints.database import db, writing
 from blueprints.forms import PlainForm
-from blueprints.inbox import readable
 from blueprints.requests import whole_number
 from blueprints.runtime import now, redis_url
 from blueprints.security import actor, needs

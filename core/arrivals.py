@@ -8,11 +8,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.models import Delivery
-from core.states import Verdict
+from core.states import REFUSED_DELIVERIES, Verdict
 
-GENUINE = tuple(verdict for verdict in Verdict if verdict not in (Verdict.STALE, Verdict.BAD_SIGNATURE))
-REFUSED = (Verdict.STALE, Verdict.BAD_SIGNATURE)
+GENUINE = tuple(verdict for verdict in Verdict if verdict not in REFUSED_DELIVERIES)
 MOST_HEADERS = 60
+LATELY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,18 @@ class Arrivals:
 
 def arrivals(session: Session) -> Arrivals:
     """Three rows, each found by an index."""
-    genuine, refused = _newest(session, GENUINE), _newest(session, REFUSED)
+    genuine, refused = _newest(session, GENUINE), _newest(session, REFUSED_DELIVERIES)
     last = max((one for one in (genuine, refused) if one), key=lambda one: one.id, default=None)
     return Arrivals(last, genuine, refused)
+
+
+def forms_lately(session: Session) -> list[tuple[str, int]]:
+    """In which forms the newest of them were signed, the commonest first, and how many of each."""
+    newest = (
+        select(Delivery.form).where(Delivery.form.is_not(None)).order_by(Delivery.id.desc()).limit(LATELY).subquery()
+    )
+    rows = session.execute(select(newest.c.form, func.count()).group_by(newest.c.form).order_by(func.count().desc()))
+    return [(form, count) for form, count in rows]
 
 
 def _newest(session: Session, verdicts: Iterable[Verdict]) -> Arrival | None:

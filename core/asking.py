@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.facts import CallFact, CampaignFact
 from core.fold import silence_ends
+from core.heard_words import hear
 from core.launch import lock_campaign
 from core.ledger import Applied, accept_by_evidence, apply_call, apply_campaign
 from core.models import Attempt, Campaign, ProviderState, Target, Wave
@@ -104,7 +105,9 @@ def record_calls(session: Session, asked: Question, facts: Iterable[CallFact], n
     wave = lock_wave(session, asked.wave_id)
     if wave is None:
         return []
-    return [apply_call(session, wave, fact, now) for fact in facts if belongs(session, asked, fact)]
+    ours = [fact for fact in facts if belongs(session, asked, fact)]
+    hear(session, (word for fact in ours for word in fact.unknown_words), now)
+    return [apply_call(session, wave, fact, now) for fact in ours]
 
 
 def record_campaign(session: Session, asked: Question, fact: CampaignFact, now: datetime) -> Applied | None:

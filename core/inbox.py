@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from core.database import Base
 from core.facts import CallFact, CampaignFact
+from core.heard_words import Holder, hear_in_deliveries
 from core.launch import lock_campaign
-from core.ledger import Applied, apply_call, apply_campaign
+from core.ledger import Applied, apply_call, apply_campaign, plus_number
 from core.models import Wave
 from core.states import Verdict, WaveState
 from core.waves import lock_wave
@@ -51,6 +52,10 @@ class Letter:
     campaigns: Sequence[CampaignFact]
     problem: str | None = None
 
+    @property
+    def unknown_words(self) -> Sequence[str]:
+        return tuple(dict.fromkeys(word for call in self.calls for word in call.unknown_words))
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -76,10 +81,20 @@ def address_of(session: Session, token_hash: str) -> Address | None:
     return Address(*row) if row else None
 
 
-def receive(session: Session, address: Address, envelope: Envelope, letter: Letter | None, now: datetime) -> Received:
-    """Keep the delivery and apply what it says. A repeat is stopped by its unique key and changes nothing."""
+def receive(
+    session: Session,
+    address: Address,
+    envelope: Envelope,
+    letter: Letter | None,
+    now: datetime,
+    kept_ms: int | None = None,
+) -> Received:
+    """Keep the delivery and apply what it says. A repeat is stopped by its unique key and changes nothing.
+
+    `now` is when it came, `kept_ms` how long ago that is.
+    """
     verdict, note = first_verdict(envelope, letter)
-    delivery_id = _keep(session, delivery_row(address, envelope, letter, verdict, note, now))
+    delivery_id = _keep(session, delivery_row(address, envelope, letter, verdict, note, now) | {"kept_ms": kept_ms})
     if delivery_id is None:
         return Received(envelope.refused or Verdict.REPEAT)
     if verdict == Verdict.STALE:
@@ -89,22 +104,27 @@ def receive(session: Session, address: Address, envelope: Envelope, letter: Lett
         return Received(verdict, ask=True)
     if letter is None or verdict != Verdict.IGNORED:
         return Received(verdict)
-    wave = _lock(session, address)
-    applied = [apply_call(session, wave, fact, now) for fact in letter.calls]
-    applied += [apply_campaign(session, wave, fact, now) for fact in letter.campaigns]
+    hear_in_deliveries(session, [Holder(address.wave_id, envelope.key, letter.unknown_words)], now)
+    applied = apply_letter(session, lock_for(session, address.campaign_id, address.wave_id), letter, now)
     return _conclude(session, delivery_id, applied)
 
 
-def _lock(session: Session, address: Address) -> Wave:
+def lock_for(session: Session, campaign_id: int, wave_id: int) -> Wave:
     """The wave, and before it its campaign. Not so for an accepted wave, whose people stay in it: most reports are of those."""
-    locked = session.scalar(_STATE, {"wave_id": address.wave_id}) != WaveState.ACCEPTED
+    locked = session.scalar(_STATE, {"wave_id": wave_id}) != WaveState.ACCEPTED
     if locked:
-        lock_campaign(session, address.campaign_id)
-    wave = lock_wave(session, address.wave_id)
+        lock_campaign(session, campaign_id)
+    wave = lock_wave(session, wave_id)
     assert wave is not None, "a delivery's wave is never deleted"
     if wave.state != WaveState.ACCEPTED and not locked:  # it finished in this very moment
-        lock_campaign(session, address.campaign_id)
+        lock_campaign(session, campaign_id)
     return wave
+
+
+def apply_letter(session: Session, wave: Wave, letter: Letter, now: datetime) -> list[Applied]:
+    """Everything that it says, in its order."""
+    applied = [apply_call(session, wave, fact, now) for fact in letter.calls]
+    return applied + [apply_campaign(session, wave, fact, now) for fact in letter.campaigns]
 
 
 def first_verdict(envelope: Envelope, letter: Letter | None) -> tuple[Verdict, str]:
@@ -126,13 +146,19 @@ def delivery_row(
     address: Address, envelope: Envelope, letter: Letter | None, verdict: Verdict, note: str, now: datetime
 ) -> dict[str, object]:
     """The columns that are kept of a delivery."""
-    call = next(iter(letter.calls), None) if letter else None
     return {
         "wave_id": address.wave_id, "campaign_id": address.campaign_id, "key": envelope.key, "received_at": now,
         "body": envelope.body, "headers": envelope.headers, "form": envelope.form, "address": envelope.address,
-        "verdict": verdict, "note": note, "event": letter.event if letter else None,
-        "number": (call.number or "")[:20] or None if call else None, "status": call.status if call else None,
+        "verdict": verdict, "note": note, **said(letter),
     }  # fmt: skip
+
+
+def said(letter: Letter | None) -> dict[str, str | None]:
+    """What a page of the inbox shows of it: the event, and the first call."""
+    call = next(iter(letter.calls), None) if letter else None
+    told = (call.number or "") if call else ""
+    number = (plus_number(told) if told.isdigit() else told)[:20] or None
+    return {"event": letter.event if letter else None, "number": number, "status": call.status if call else None}
 
 
 def _keep(session: Session, row: dict[str, object]) -> int | None:

@@ -1,6 +1,6 @@
 """What an admin decides for the whole installation: a few typed values in the table `setting`, each with its words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -92,9 +92,11 @@ def value_of(session: Session, choice: Choice[T]) -> T:
     return choice.default if stored is None else stored["is"]
 
 
-def change_settings(session: Session, typed: Mapping[str, str], actor: Actor, now: datetime) -> bool:
+def change_settings(
+    session: Session, typed: Mapping[str, str], actor: Actor, now: datetime, choices: Sequence[Choice[Any]] = CHOICES
+) -> bool:
     """Keep what was typed for some of the choices; True when any of them changed. Invalid (field: its name) keeps nothing."""
-    wanted = {choice: _read(choice, typed[choice.name]) for choice in CHOICES if choice.name in typed}
+    wanted = {choice: _read(choice, typed[choice.name]) for choice in choices if choice.name in typed}
     before, after = {}, {}
     for choice, value in wanted.items():
         row = locked_choice(session, choice)

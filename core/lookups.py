@@ -1,15 +1,15 @@
-"""Reading for pages: keyset pages of campaigns, contacts and deliveries. Nothing here writes."""
+"""Reading for pages: keyset pages of campaigns and contacts, and who is who. Nothing here writes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
-from core.models import Attempt, Campaign, Contact, Delivery, Wave
+from core.models import Attempt, Campaign, Contact, Wave
 from core.states import CampaignState, ContactState, WaveState
 
 T = TypeVar("T")
@@ -84,11 +84,6 @@ def attempts_of(session: Session, contact_id: int) -> list[Attempt]:
     return sorted(attempts, key=lambda a: (a.started_at or a.first_seen_at, a.call_id))
 
 
-def deliveries_of(session: Session, contact_id: int) -> Sequence[Delivery]:
-    query = select(Delivery).where(Delivery.contact_id == contact_id).order_by(Delivery.id).limit(200)
-    return session.scalars(query).all()
-
-
 def waves_of(session: Session, campaign_id: int) -> Sequence[Wave]:
     """Newest first."""
     return session.scalars(select(Wave).where(Wave.campaign_id == campaign_id).order_by(Wave.ordinal.desc())).all()
@@ -102,29 +97,9 @@ def find_wave(session: Session, campaign_id: int, ordinal: int) -> Wave:
     return wave
 
 
-def deliveries_page(session: Session, verdict: str | None, campaign_id: int | None, before: int | None) -> Page[Any]:
-    """Newest first, without bodies, each with its wave's ordinal and its campaign's name."""
-    query = (
-        select(Delivery, Wave.ordinal, Campaign.name)
-        .join(Wave, Wave.id == Delivery.wave_id)
-        .join(Campaign, Campaign.id == Delivery.campaign_id)
-        .order_by(Delivery.id.desc())
-        .limit(PAGE + 1)
-    )
-    if verdict:
-        query = query.where(Delivery.verdict == verdict)
-    if campaign_id:
-        query = query.where(Delivery.campaign_id == campaign_id)
-    if before:
-        query = query.where(Delivery.id < before)
-    return page_of(session.execute(query).all(), PAGE, lambda row: row[0].id)
-
-
-def find_delivery(session: Session, delivery_id: int) -> Delivery:
-    delivery = session.get(Delivery, delivery_id)
-    if delivery is None:
-        raise NotFound("There is no such delivery.")
-    return delivery
+def wave_of(session: Session, wave_id: int) -> Wave:
+    """The wave of something that belongs to one."""
+    return session.get_one(Wave, wave_id)
 
 
 def last_event_at(session: Session, campaign_id: int) -> datetime | None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, defer
 
 from core.database import Base
 from core.facts import CallFact
+from core.heard_words import Holder, hear_in_deliveries
 from core.inbox import Address, Envelope, Letter, Received, delivery_row, first_verdict, of_all
 from core.ledger import Applied, apply_counters, frees_a_line, learn, plus_number, unmatched
 from core.models import Attempt, Campaign, Contact, Delivery, Target, Wave
@@ -62,18 +63,22 @@ class Parcel:
     letter: Letter | None
     at: datetime
 
+    def age(self, now: datetime) -> int:
+        """How long ago it came, in milliseconds."""
+        return max(0, round((now - self.at).total_seconds() * 1000))
+
 
 # A delivery of more reports than this goes alone: the others should not wait for it.
 MOST_REPORTS = 20
 
 
-def receive_together(session: Session, parcels: Sequence[Parcel]) -> list[Received | None]:
+def receive_together(session: Session, parcels: Sequence[Parcel], now: datetime) -> list[Received | None]:
     """Keep them and apply what they say, in their order; None for one that has to go alone, of which nothing was written.
 
     Only waves are locked, and then their contacts, each in the order of their ids: two such transactions never wait for each other
     in a circle.
     """
-    book = _Book(session, parcels)
+    book = _Book(session, parcels, now)
     received = [book.enter(parcel) for parcel in parcels]
     book.close()
     return received
@@ -82,8 +87,8 @@ def receive_together(session: Session, parcels: Sequence[Parcel]) -> list[Receiv
 class _Book:
     """Everything that these deliveries speak of, read at once and written at once."""
 
-    def __init__(self, session: Session, parcels: Sequence[Parcel]) -> None:
-        self.session = session
+    def __init__(self, session: Session, parcels: Sequence[Parcel], now: datetime) -> None:
+        self.session, self.now = session, now
         genuine = [parcel for parcel in parcels if parcel.letter and _is_plain(parcel.letter)]
         facts = [(parcel.address.wave_id, fact) for parcel in genuine for fact in _calls(parcel)]
         ids = sorted({parcel.address.wave_id for parcel in genuine})
@@ -99,6 +104,7 @@ class _Book:
         # Held, so that whoever asks for one finds it in the session.
         self.campaigns = list(self._read(_CAMPAIGNS, ids=sorted({wave.campaign_id for wave in self.waves.values()})))
         self.rows: list[dict[str, object]] = []
+        self.holders: list[Holder] = []
         self.settling: list[tuple[Received, Wave, datetime]] = []
         self.counted: dict[int, datetime] = {}
 
@@ -161,7 +167,9 @@ class _Book:
     ) -> Received:
         self.known.add(key)
         row = delivery_row(parcel.address, parcel.envelope, parcel.letter, received.verdict, note, parcel.at)
-        self.rows.append(row | {"contact_id": contact_id})
+        self.rows.append(row | {"contact_id": contact_id, "kept_ms": parcel.age(self.now)})
+        if parcel.letter and parcel.letter.unknown_words:
+            self.holders.append(Holder(*key, parcel.letter.unknown_words))
         return received
 
     def close(self) -> None:
@@ -178,6 +186,7 @@ class _Book:
             connection = self.session.connection()
             # A repeat of what was refused may have come to another process just now: no lock is held for those.
             connection.execute(_KEEP[connection.dialect.name], self.rows)
+        hear_in_deliveries(self.session, self.holders, self.now)
 
 
 def _key(parcel: Parcel) -> tuple[int, str]:

@@ -70,6 +70,8 @@ class Verdict(StrEnum):
     BAD_SIGNATURE = "bad_signature"
 
 
+# Deliveries that were not let in: whose they are is not proven.
+REFUSED_DELIVERIES = (Verdict.STALE, Verdict.BAD_SIGNATURE)
 CALLABLE_VERDICTS = (RowVerdict.READY, RowVerdict.REPAIRED)
 
 _C, _W = CampaignState, WaveState

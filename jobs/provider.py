@@ -8,6 +8,9 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from core.database import writing
+from core.heard_words import explained
+from core.inbox_settings import HEADER_NAMES, PINNED_FORM
+from core.installation import value_of
 from core.models import ProviderState
 from core.provider_binding import named_provider, notice_provider
 from core.provider_state import Tried, notice_key, provider_state
@@ -15,7 +18,9 @@ from jobs.runtime import now, settings, vault
 from provider.answers import Asked
 from provider.auth import Tokens
 from provider.client import NO_AGENT, Provider
+from provider.inbox import Rules
 from provider.vault import SecretVault
+from provider.words import meanings
 
 # What is surely not as it should be; after any other answer but a good one nothing is known of the key.
 WRONG = (Asked.KEY_REFUSED, Asked.UNREACHABLE, Asked.UNREADABLE)
@@ -32,8 +37,17 @@ def open_provider(session: Session, config: Settings, sealer: SecretVault, secon
     return Provider(
         config.provider_url, token=config.provider_token, username=config.provider_username, password=config.provider_password,
         token_store=DatabaseTokens(session, sealer), unsent_503=config.provider_503_is_unsent,
-        allow_private=config.allow_private_addresses, seconds=seconds, now=now,
+        allow_private=config.allow_private_addresses, seconds=seconds, words=meanings(explained(session)), now=now,
     )  # fmt: skip
+
+
+def inbox_rules(session: Session, config: Settings) -> Rules:
+    """What the environment and the pages say of deliveries; a form that the environment pins stays pinned."""
+    return Rules(
+        extra_headers=(*config.webhook_headers, *value_of(session, HEADER_NAMES)),
+        pinned_form=config.webhook_form or value_of(session, PINNED_FORM),
+        words=meanings(explained(session)),
+    )
 
 
 def notice_our_key(session: Session, config: Settings) -> None:

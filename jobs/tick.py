@@ -15,10 +15,26 @@ from core.lists import waiting_lists
 from core.messages import progress_due, tell_progress
 from core.models import Lease
 from core.provider_state import quota_due
+from core.replays import begin_for_explained_words, is_word_waiting, unfinished_replays
+from core.retention import clean_up_due
 from core.sending import endpoints_due
 from core.suppression_imports import waiting_imports
 from jobs.marks import is_ours
-from jobs.queue import ASK, LISTS, MAIL, OUTGOING, QUOTA, SUBMIT, SUPPRESSIONS, TICK, announce, begin, ring
+from jobs.queue import (
+    ASK,
+    CLEAN_UP,
+    LISTS,
+    MAIL,
+    OUTGOING,
+    QUOTA,
+    REPLAY,
+    SUBMIT,
+    SUPPRESSIONS,
+    TICK,
+    announce,
+    begin,
+    ring,
+)
 from jobs.runtime import now, session_scope, settings, vault
 
 log = logging.getLogger(__name__)
@@ -47,6 +63,10 @@ def tick_all() -> None:
                 ring(settings().redis_url, QUOTA, 1)
             for campaign_id in live:
                 _tick_safely(session, campaign_id)
+            for replay_id in _replays(session):
+                ring(settings().redis_url, REPLAY, replay_id)
+            if clean_up_due(session, now()):
+                ring(settings().redis_url, CLEAN_UP, 1)
             for list_id in waiting_lists(session, now()):
                 ring(settings().redis_url, LISTS, list_id)
             for import_id in waiting_imports(session, now()):
@@ -76,6 +96,14 @@ def ring_for(redis_url: str, round_: Round) -> None:
         ring(redis_url, SUBMIT, wave_id)
     for wave_id in round_.ask:
         ring(redis_url, ASK, wave_id)
+
+
+def _replays(session: Session) -> list[int]:
+    """Those that are not finished; one more for each word that was explained while deliveries with it came in."""
+    if is_word_waiting(session):
+        with writing(session):
+            begin_for_explained_words(session, now())
+    return [replay.id for replay in unfinished_replays(session)]
 
 
 def _tick_safely(session: Session, campaign_id: int) -> None:

@@ -20,6 +20,7 @@ from provider.outcomes import (
     read_submission,
 )
 from provider.wire import Reply, Silence, Timeouts, Wire
+from provider.words import NO_WORDS, Meaning
 
 Value = TypeVar("Value")
 
@@ -33,8 +34,8 @@ class Provider:
     """One provider. A fixed `token`, or `username` and `password` whose tokens live in `token_store`.
 
     `url` may carry a path such as /v1; ValueError where it is none (`read_base_url`). `unsent_503` takes a 503 for
-    "not sent". `now` gives aware UTC time. Sign-in included, one call takes at most about two minutes; with `seconds`, all
-    its calls together take about so long.
+    "not sent". `words` are those that people explained. `now` gives aware UTC time. Sign-in included, one call
+    takes at most about two minutes; with `seconds`, all its calls together take about so long.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Provider:
         timeouts: Timeouts | None = None,
         verify: bool | str = True,
         seconds: float | None = None,
+        words: Mapping[str, Meaning] = NO_WORDS,
         now: Callable[[], datetime],
     ) -> None:
         self._base = read_base_url(url)
@@ -60,6 +62,7 @@ class Provider:
             self._wire, self._base, token=token, username=username, password=password, store=store, now=now
         )
         self._unsent_503 = unsent_503
+        self._words = words
         self._now = now
 
     def create_campaign(
@@ -108,7 +111,9 @@ class Provider:
         if until is not None:
             params["end_date"] = until.astimezone(UTC).isoformat()
         path = f"/calls/agent/{quote(agent_uuid, safe='')}/calls"
-        return self._get(path, lambda value: read_call_page(value, limit=limit, offset=offset), params)
+        return self._get(
+            path, lambda value: read_call_page(value, limit=limit, offset=offset, words=self._words), params
+        )
 
     def each_call_page(
         self, agent_uuid: str, *, since: datetime, until: datetime | None = None, direction: str = "outbound"
@@ -128,7 +133,7 @@ class Provider:
 
     def get_call(self, call_id: str) -> Answer[CallFact]:
         """GET /calls/{call_id}."""
-        return self._get(f"/calls/{quote(call_id, safe='')}", read_call)
+        return self._get(f"/calls/{quote(call_id, safe='')}", lambda value: read_call(value, words=self._words))
 
     def get_quota(self, tenant_id: str) -> Answer[Quota]:
         """GET /analytics/tenants/{tenant_id}/quota."""

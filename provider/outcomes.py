@@ -11,6 +11,7 @@ from provider.answers import Answer, Asked, CallPage, read_json, read_list, read
 from provider.errors import read_errors, tidy
 from provider.webhook import call_fact, campaign_fact
 from provider.wire import Reply, Silence
+from provider.words import NO_WORDS, Meaning
 
 Value = TypeVar("Value")
 
@@ -76,7 +77,9 @@ def read_answer(outcome: Reply | Silence, read: Callable[[object], Value | None]
     return Answer(Asked.REFUSED, None, said or f"The provider refused the question ({status}).", status)
 
 
-def read_call_page(value: object, *, limit: int, offset: int) -> CallPage | None:
+def read_call_page(
+    value: object, *, limit: int, offset: int, words: Mapping[str, Meaning] = NO_WORDS
+) -> CallPage | None:
     """A page in any shape. More follows where it is full, or where the object names a `total` beyond it."""
     items = read_list(value)
     if items is None:
@@ -85,7 +88,7 @@ def read_call_page(value: object, *, limit: int, offset: int) -> CallPage | None
     total = value.get("total") if isinstance(value, Mapping) else None
     after = offset + len(items)
     more = bool(items) and (len(items) >= limit or (type(total) is int and total > after))
-    calls = tuple(call_fact(record) for record in records)
+    calls = tuple(call_fact(record, extra_words=words) for record in records)
     return CallPage(calls, after if more else None, len(items) - len(records))
 
 
@@ -101,9 +104,9 @@ def read_campaigns(value: object) -> tuple[CampaignFact, ...] | None:
     return None if items is None else tuple(campaign_fact(item) for item in items if isinstance(item, Mapping))
 
 
-def read_call(value: object) -> CallFact | None:
+def read_call(value: object, *, words: Mapping[str, Meaning] = NO_WORDS) -> CallFact | None:
     """None where it names neither an id nor a number."""
-    fact = call_fact(value) if isinstance(value, Mapping) else None
+    fact = call_fact(value, extra_words=words) if isinstance(value, Mapping) else None
     return fact if fact and (fact.call_id or fact.number) else None
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.facts import AttemptStatus, CallFact, CampaignFact
+from core.facts import CallFact, CampaignFact
 from provider import fields, words
 from provider.fields import Places, Record, every, first, first_of
 
@@ -23,7 +23,7 @@ class Reading:
 
 
 def read(
-    body: bytes, headers: Mapping[str, str], *, extra_words: Mapping[str, AttemptStatus] = words.NO_WORDS
+    body: bytes, headers: Mapping[str, str], *, extra_words: Mapping[str, words.Meaning] = words.NO_WORDS
 ) -> Reading:
     """Read one delivery after it was verified. Never raises: what cannot be read comes back with its problem."""
     told_in_header = next((fields.word(value) for name, value in headers.items() if name.lower() == EVENT_HEADER), None)
@@ -41,7 +41,7 @@ def read(
     return Reading(told_in_header, problem="The body is JSON, but neither an object nor a list.")
 
 
-def _read_envelope(document: Record, event: str | None, extra_words: Mapping[str, AttemptStatus]) -> Reading:
+def _read_envelope(document: Record, event: str | None, extra_words: Mapping[str, words.Meaning]) -> Reading:
     """One event, or an envelope around several. A record that names its call is one call, whatever lists it holds."""
     places = fields.layers(document, without="campaign")
     alone = _read_event(document, event, extra_words, places)
@@ -52,7 +52,7 @@ def _read_envelope(document: Record, event: str | None, extra_words: Mapping[str
     return Reading(alone.event, inside.calls or alone.calls, alone.campaigns + inside.campaigns, inside.problem)
 
 
-def _read_events(events: Sequence[Record], event: str | None, extra_words: Mapping[str, AttemptStatus]) -> Reading:
+def _read_events(events: Sequence[Record], event: str | None, extra_words: Mapping[str, words.Meaning]) -> Reading:
     if len(events) > MOST_EVENTS:
         return Reading(event, problem=f"The body holds {len(events)} events; at most {MOST_EVENTS} are read.")
     readings = [_read_event(record, event, extra_words, fields.layers(record, without="campaign")) for record in events]
@@ -63,7 +63,7 @@ def _read_events(events: Sequence[Record], event: str | None, extra_words: Mappi
     )
 
 
-def _read_event(record: Record, event: str | None, extra_words: Mapping[str, AttemptStatus], places: Places) -> Reading:
+def _read_event(record: Record, event: str | None, extra_words: Mapping[str, words.Meaning], places: Places) -> Reading:
     """`places` are the record's layers, but for its campaign."""
     event = first_of(record, fields.EVENT, fields.word) or event
     call = _call_fact(places, event, extra_words)
@@ -90,13 +90,13 @@ def _counts_calls(campaign: CampaignFact) -> bool:
 
 
 def call_fact(
-    record: Record, *, event: str | None = None, extra_words: Mapping[str, AttemptStatus] = words.NO_WORDS
+    record: Record, *, event: str | None = None, extra_words: Mapping[str, words.Meaning] = words.NO_WORDS
 ) -> CallFact:
     """What one record says of one call: an event, or a `Call` of `GET /calls`, bare or in an envelope."""
     return _call_fact(fields.layers(record, without="campaign"), event, extra_words)
 
 
-def _call_fact(places: Places, event: str | None, extra_words: Mapping[str, AttemptStatus]) -> CallFact:
+def _call_fact(places: Places, event: str | None, extra_words: Mapping[str, words.Meaning]) -> CallFact:
     duration = fields.duration(places)
     ended_at = first(places, fields.ENDED_AT, fields.instant)
     verdict = words.status_of(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 from core.facts import AttemptStatus
 
@@ -51,7 +51,7 @@ BY_LETTERS = {word.replace("_", ""): word for word in WORDS}
 SEPARATORS = re.compile(r"[\s_-]+")
 NOT_LETTERS = re.compile(r"[^a-z0-9]")
 LONGEST_WORD = 60  # what is longer is a sentence, and nobody maps a sentence to a status
-NO_WORDS: Mapping[str, AttemptStatus] = {}
+NO_WORDS: Mapping[str, Meaning] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,12 @@ class Verdict:
     retry_follows: bool = False
     ask: bool = False
     do_not_call: bool = False
+
+
+def meanings(explained: Mapping[str, str]) -> Mapping[str, Meaning]:
+    """What people said that words mean, as `extra_words`; a meaning that is none of ours is left out."""
+    ours: dict[str, Meaning] = {str(meaning): meaning for meaning in (*AttemptStatus, *get_args(get_args(Meaning)[1]))}
+    return {word: ours[meaning] for word, meaning in explained.items() if meaning in ours}
 
 
 @lru_cache(4096)
@@ -81,7 +87,7 @@ def status_of(
     event: str | None = None,
     next_action: str | None = None,
     ended: bool = False,
-    extra_words: Mapping[str, AttemptStatus] = NO_WORDS,
+    extra_words: Mapping[str, Meaning] = NO_WORDS,
 ) -> Verdict:
     """One verdict from the status word, the outcome words (the best first), who answered and the event's name.
 
@@ -94,7 +100,7 @@ def status_of(
     goes_on = not over and AttemptStatus.DIALLING in (state, happened)
     retry = "retry" in (state, happened, _meaning(next_action), *(meaning for _, meaning in said))
     who = _who(answered_by, extra_words)
-    unknown = _unknown((status, state), *said, (answered_by, who), (None if status else event, happened))
+    unknown = _unknown((status, state), *said, (answered_by, who), (None if status else _as_word(event), happened))
 
     asked_off = next(
         (word for word, meaning in (*said, (status, state), (event, happened)) if meaning == "do_not_call"), None
@@ -138,13 +144,18 @@ def is_about_call(event: str | None) -> bool:
     return "call" in _letters(event or "") and not is_about_campaign(event)
 
 
-def _meaning(word: str | None, extra_words: Mapping[str, AttemptStatus] = NO_WORDS) -> Meaning | None:
+def meaning_of(word: str, extra_words: Mapping[str, Meaning] = NO_WORDS, *, is_event: bool = False) -> Meaning | None:
+    """What one word means by itself, or an event's name; None where nobody has said so."""
+    return _event_meaning(word, extra_words) if is_event else _meaning(word, extra_words)
+
+
+def _meaning(word: str | None, extra_words: Mapping[str, Meaning] = NO_WORDS) -> Meaning | None:
     told = normal(word or "")
     return extra_words.get(told) or WORDS.get(told)
 
 
-def _event_meaning(event: str | None, extra_words: Mapping[str, AttemptStatus]) -> Meaning | None:
-    explained = extra_words.get(normal((event or "").replace(".", "_")))
+def _event_meaning(event: str | None, extra_words: Mapping[str, Meaning]) -> Meaning | None:
+    explained = extra_words.get(normal(_as_word(event)))
     if explained is not None:
         return explained
     letters = _letters(event or "")
@@ -152,11 +163,16 @@ def _event_meaning(event: str | None, extra_words: Mapping[str, AttemptStatus]) 
     return next((WORDS[BY_LETTERS[rest]] for rest in behind if rest in BY_LETTERS), None)
 
 
+def _as_word(event: str | None) -> str:
+    """An event's name as people find it among the words: "call.warbled" is "call_warbled"."""
+    return (event or "").replace(".", "_")
+
+
 def _as_outcome(word: str | None, meaning: Meaning | None) -> Meaning | None:
     return AttemptStatus.ANSWERED if normal(word or "") in REACHED else meaning
 
 
-def _who(answered_by: str | None, extra_words: Mapping[str, AttemptStatus]) -> Meaning | None:
+def _who(answered_by: str | None, extra_words: Mapping[str, Meaning]) -> Meaning | None:
     told = normal(answered_by or "")
     if told.startswith("machine"):  # Some say machine_start, machine_end_beep and more.
         return AttemptStatus.VOICEMAIL

@@ -168,13 +168,19 @@ class Attempt(Base):
 
 
 class Delivery(Base):
-    """One webhook request we received. `key` is the signed id or the hash of the body; unverified ones have keys of their own."""
+    """One webhook request we received. `key` is the signed id or the hash of the body; unverified ones have keys of their own.
+
+    `kept_ms` is how long after its arrival it was written. `replayed_at` is when it was last judged or read again, `forgotten_at`
+    when its body and headers were taken out; its key stays for ever.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("wave_id", "key"),
         Index("ix_delivery_verdict", "verdict", "id"),
         Index("ix_delivery_campaign", "campaign_id", "id"),
+        # by its number where no contact has it; the others are found by the contact
+        Index("ix_delivery_number", "number", **_where("contact_id IS NULL AND number IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -192,3 +198,6 @@ class Delivery(Base):
     status: Mapped[str | None] = mapped_column(String(12))
     note: Mapped[str] = mapped_column(Text, default="")
     address: Mapped[str] = mapped_column(String(64), default="")
+    kept_ms: Mapped[int | None]
+    replayed_at: Mapped[datetime | None]
+    forgotten_at: Mapped[datetime | None]

@@ -93,14 +93,14 @@ def test_together_and_alone_are_the_same(session, now, sent, cut):
         rest = company
         while rest:
             with writing(session):
-                found = receive_together(session, rest)
+                found = receive_together(session, rest, now)
                 until = found.index(None) if None in found else len(rest)
                 if until < len(rest):
                     session.rollback()
             if until < len(rest):
                 if until:
                     with writing(session):
-                        found = receive_together(session, rest[:until])
+                        found = receive_together(session, rest[:until], now)
                     together += [received.verdict for received in found]
                 together.append(receive_alone(session, rest[until]).verdict)
                 rest = rest[until + 1 :]

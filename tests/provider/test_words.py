@@ -106,7 +106,7 @@ def test_an_unknown_outcome_alone_leaves_an_ended_call_unclear():
 
 
 def test_an_event_is_an_unknown_word_only_where_it_stands_for_the_status():
-    assert status_of(event="call.warbled").unknown_words == ("call.warbled",)
+    assert status_of(event="call.warbled").unknown_words == ("call_warbled",)
     assert status_of("ringing", event="call.warbled").unknown_words == ()
 
 
