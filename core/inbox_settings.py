@@ -14,15 +14,15 @@ MOST_HEADER_NAMES = 10
 MOST_DAYS = 3650
 
 
-def header_names(text: str) -> list[str]:
-    """Names with commas or spaces between them."""
+def header_names(text: str) -> str:
+    """Names with commas or spaces between them, as "A, B"."""
     names = list(dict.fromkeys(name for name in re.split(r"[,\s]+", text) if name))
     for name in names:
         if not HEADER_NAME.fullmatch(name):
             raise Invalid(f"“{name[:40]}” is no name of a header.")
     if len(names) > MOST_HEADER_NAMES:
         raise Invalid(f"{MOST_HEADER_NAMES} names at most.")
-    return names
+    return ", ".join(names)
 
 
 def form_or_none(text: str) -> str | None:
@@ -50,10 +50,10 @@ def days(text: str) -> int:
     return given
 
 
-HEADER_NAMES: Choice[list[str]] = Choice(
+HEADER_NAMES: Choice[str] = Choice(
     "webhook_headers", "Other headers that may hold the signature",
     "Names, with commas between them. They are tried after those that we know.",
-    [], header_names, ", ".join,
+    "", header_names, str,
 )  # fmt: skip
 PINNED_FORM: Choice[str | None] = Choice(
     "webhook_form", "The only form that is taken",

@@ -44,7 +44,7 @@ def open_provider(session: Session, config: Settings, sealer: SecretVault, secon
 def inbox_rules(session: Session, config: Settings) -> Rules:
     """What the environment and the pages say of deliveries; a form that the environment pins stays pinned."""
     return Rules(
-        extra_headers=(*config.webhook_headers, *value_of(session, HEADER_NAMES)),
+        extra_headers=(*config.webhook_headers, *filter(None, value_of(session, HEADER_NAMES).split(", "))),
         pinned_form=config.webhook_form or value_of(session, PINNED_FORM),
         words=meanings(explained(session)),
     )

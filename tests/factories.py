@@ -9,7 +9,19 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from blueprints.passwords import hash_password
-from core.models import Agent, ApiToken, Campaign, ContactList, Endpoint, Message, Person, Row, Suppression
+from core.models import (
+    Agent,
+    ApiToken,
+    Campaign,
+    ContactList,
+    Delivery,
+    Endpoint,
+    Message,
+    Person,
+    Row,
+    Suppression,
+    Wave,
+)
 from core.tokens import token_hash
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -65,6 +77,13 @@ def make_message(session: Session, endpoint: Endpoint, **given: Any) -> Message:
     given = {"uid": f"msg_{place}", "key": f"thing:{place}", "event": "campaign.progress", "body": '{"type": "campaign.progress"}',
              "created_at": NOW, "next_at": NOW, "give_up_at": NOW + timedelta(days=1)} | given  # fmt: skip
     return _added(session, Message(endpoint_id=endpoint.id, **given))
+
+
+def make_delivery(session: Session, wave: Wave, **given: Any) -> Delivery:
+    """A delivery of this wave that was refused, unless told otherwise."""
+    given = {"key": f"bad_signature:{next(numbers)}", "received_at": NOW, "body": b"{}", "headers": [["X-Signature", "none"]],
+             "verdict": "bad_signature"} | given  # fmt: skip
+    return _added(session, Delivery(wave_id=wave.id, campaign_id=wave.campaign_id, **given))
 
 
 def make_suppression(session: Session, number: str = "+14155552671", **given: Any) -> Suppression:

@@ -26,12 +26,13 @@ from provider.explain import explain
 
 QUESTIONS = ("verdict", "campaign", "wave", "number", "word", "from", "to")
 LONGEST_WORD = 60
+NOTHING: Page[object] = Page((), None)
 
 
 @bp.get("/")
 @needs("viewer")
 def index() -> ResponseReturnValue:
-    problem, page = "", Page[object]((), None)
+    problem, page = "", NOTHING
     try:
         page = deliveries.deliveries_page(
             db.session(), wanted(request.args), whole_number("before"), with_refused=viewing.may("admin")

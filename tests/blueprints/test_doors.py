@@ -42,7 +42,9 @@ DOORS = {
     "admin": """
         api_tokens.add api_tokens.ask api_tokens.index api_tokens.new api_tokens.revoke audit.export_csv audit.export_jsonl
         audit.index do_not_call.ask do_not_call.cancel_import do_not_call.choose_file do_not_call.export_csv
-        do_not_call.progress do_not_call.remove do_not_call.show_import do_not_call.start_import people.activate people.add
+        do_not_call.progress do_not_call.remove do_not_call.show_import do_not_call.start_import inbox.ask_replay
+        inbox.change_connection inbox.connection_tests inbox.explain_word inbox.list_replays inbox.replay_many inbox.replay_one
+        inbox.replays_now inbox.show_connection inbox.test_connection inbox.words people.activate people.add
         people.change people.deactivate people.index people.new people.new_link people.show people.sign_out
         people.unlink_identity provider.rebind provider.show provider.try_it settings.change settings.edit
     """,

@@ -16,7 +16,19 @@ from core import approvals
 from core.audit import Actor
 from core.kept_lists import keep_list
 from core.links import make_link
-from core.models import AuditEntry, Campaign, Contact, Person, ProviderState, Row, Setting, Suppression, Wave
+from core.models import (
+    AuditEntry,
+    Campaign,
+    Contact,
+    Delivery,
+    HeardWord,
+    Person,
+    ProviderState,
+    Row,
+    Setting,
+    Suppression,
+    Wave,
+)
 from core.row_edits import seen_of
 from core.sign_ins import Try, sign_in
 from core.suppression_imports import begin_import
@@ -28,6 +40,7 @@ from tests.factories import (
     PASSWORD,
     make_agent,
     make_campaign,
+    make_delivery,
     make_endpoint,
     make_list,
     make_message,
@@ -156,6 +169,19 @@ class Desk:
         self.session.commit()
         return f"/do-not-call/imports/{begun.id}"
 
+    def delivered(self) -> Delivery:
+        wave = accepted(
+            self.session, launched(self.session, datetime.now(UTC), first=self.me.id * 10), datetime.now(UTC)
+        )
+        delivery = make_delivery(self.session, wave)
+        self.session.commit()
+        return delivery
+
+    def heard(self) -> str:
+        self.session.add(HeardWord(word=f"warbled_{self.me.id}", first_heard_at=datetime.now(UTC)))
+        self.session.commit()
+        return f"warbled_{self.me.id}"
+
     def token(self) -> str:
         token = make_token(self.session, f"token-{self.me.id}")
         self.session.commit()
@@ -222,6 +248,11 @@ ENTRIES = {
     "do_not_call.remove": ("suppression.remove", lambda d: (f"/do-not-call/{d.suppressed().id}/remove", {})),
     "do_not_call.start_import": ("suppression.import", lambda d: (
         "/do-not-call/import", {"file": (BytesIO(b"+14155552671"), "list.csv"), "country": "US"})),
+    "inbox.change_connection": ("settings.change", lambda d: ("/inbox/connection", {"webhook_headers": "X-Theirs"})),
+    "inbox.explain_word": ("word.explain", lambda d: ("/inbox/words", {"word": d.heard(), "meaning": "busy"})),
+    "inbox.replay_many": ("inbox.replay", lambda d: ("/inbox/replays", {"verdict": d.delivered().verdict})),
+    "inbox.replay_one": ("inbox.replay", lambda d: (f"/inbox/{d.delivered().id}/replay", {})),
+    "inbox.test_connection": ("connection.test", lambda d: ("/inbox/connection/test", {})),
     "links.use": ("person.set_password", lambda d: (d.link(), {"password": NEW_PASSWORD, "again": NEW_PASSWORD})),
     "messages.resume": ("endpoint.resume", lambda d: d.told("resume", disabled_at=datetime.now(UTC))),
     "messages.send_again": ("message.send_again", lambda d: d.told("{}/send-again")),

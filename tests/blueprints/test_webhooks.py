@@ -1,7 +1,5 @@
 """The webhook door: what is genuine is kept once and applied, and every answer is the right word to the sender's retry machine."""
 
-import hashlib
-import hmac
 import json
 import time
 from io import BytesIO
@@ -11,53 +9,10 @@ from sqlalchemy import select
 
 from blueprints import committer
 from core.database import writing
-from core.dispatch import advance
-from core.facts import Sent
-from core.models import Attempt, Contact, Delivery, Wave
-from core.submission import claim
+from core.models import Attempt, Contact, Wave
 from provider.vault import SecretVault
-from tests.core.cast import answer, check_boxes, launched, number, states, tick
-
-
-@pytest.fixture
-def campaign(session, now):
-    return launched(session, now)
-
-
-@pytest.fixture
-def wave(session, now, campaign, settings):
-    """An accepted wave of three whose address and secret the test knows."""
-    vault = SecretVault(settings.secret_key)
-    with writing(session):
-        (wave_id,) = advance(session, campaign.id, vault, now).submit
-    with writing(session):
-        held = claim(session, wave_id, "https://callboard.example", vault, now)
-    answer(session, held, Sent.ACCEPTED, now)
-    wave = session.get_one(Wave, wave_id)
-    wave.address = "/webhooks/" + held.request["webhook_url"].rsplit("/", 1)[1]
-    wave.key = held.request["webhook_secret"]
-    return wave
-
-
-def event(place=0, **fields):
-    call = {"call_id": f"call-{place}", "to_number": number(place), "status": "ended", "duration_seconds": 42}
-    return json.dumps({"event": "call.completed", "data": call | fields}).encode()
-
-
-def signed(wave, body, at=None, secret=None):
-    stamp = str(int(at or time.time()))
-    signature = hmac.new((secret or wave.key).encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return {"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": f"sha256={signature}"}
-
-
-def deliver(client, wave, body=None, **signing):
-    body = event() if body is None else body
-    return client.post(wave.address, data=body, headers=signed(wave, body, **signing), csrf=False)
-
-
-def deliveries(session):
-    session.rollback()
-    return session.scalars(select(Delivery).order_by(Delivery.id)).all()
+from tests.blueprints.sent import deliver, deliveries, event, signed
+from tests.core.cast import check_boxes, number, states, tick
 
 
 def test_a_genuine_event_is_kept_applied_and_answered_204(client, session, campaign, wave):
