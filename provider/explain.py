@@ -116,8 +116,10 @@ def _references(places: list[tuple[str, Record]]) -> Iterator[Found]:
 def _with_meaning(found: Found, extra_words: Mapping[str, words.Meaning]) -> Found:
     if found.name not in _ARE_WORDS:
         return found
-    meaning = words.meaning_of(found.value, extra_words, is_event=found.name == "Event")
-    return Found(found.name, found.place, found.value, str(meaning or "unknown"))
+    if found.name == "Event":  # its name may say no more than that something happened
+        meaning = words.meaning_of(found.value, extra_words, is_event=True)
+        return Found(found.name, found.place, found.value, str(meaning) if meaning else None)
+    return Found(found.name, found.place, found.value, str(words.meaning_of(found.value, extra_words) or "unknown"))
 
 
 def _short(told: object) -> str:

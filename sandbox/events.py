@@ -79,6 +79,8 @@ class Events:
         if event == FINAL:
             script = write_script(call.id, call.outcome, contact.context)
             data |= {"summary": script.summary, "transcript": script.transcript}
+        if event == FINAL and self._asked(campaign, "unknown_words") is not None:
+            data |= {"disposition": "warbled", "duration_seconds": 0}
         self._tell(campaign, event, data, call.id)
         if event == FINAL:
             self._contradict(campaign, data)

@@ -41,6 +41,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "wrong_signature": (),
     "signature_form": ("form",),
     "poison": ("body",),
+    "unknown_words": (),
     "conflicting": ("seconds",),
     # With routes.
     "no_get_campaign": (),
@@ -78,6 +79,7 @@ ABOUT = {
     "wrong_signature": "signs wrongly",
     "signature_form": "signs in another form",
     "poison": "sends what cannot be read, signed",
+    "unknown_words": "ends calls with a word nobody knows",
     "conflicting": "contradicts itself",
     "no_get_campaign": "404 for one campaign",
     "no_list_campaigns": "404 for the list of campaigns",

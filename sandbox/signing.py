@@ -76,6 +76,12 @@ def github(secret: str, body: bytes, now: float, event_id: str) -> dict[str, str
     return {"X-Hub-Signature-256": f"sha256={_hex(secret.encode(), body)}"}
 
 
+def unfamiliar_header(secret: str, body: bytes, now: float, event_id: str) -> dict[str, str]:
+    """Of nobody's platform: a receiver has to be told the header's name."""
+    timestamp, signature = _timed(secret, body, now)
+    return {"X-Dialer-Timestamp": timestamp, "X-Dialer-Signature": signature}
+
+
 FORMS: dict[str, Sign] = {
     form.__name__: form
     for form in (
@@ -88,5 +94,6 @@ FORMS: dict[str, Sign] = {
         body_hex,
         body_base64,
         github,
+        unfamiliar_header,
     )
 }

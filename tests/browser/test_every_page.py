@@ -46,8 +46,9 @@ def places(callboard, browser, signed_in) -> list[str]:
     live = f"/campaigns/{campaign_id}"
     return [
         "/campaigns/", "/campaigns/?show=drafts", "/campaigns/?q=nothing", live, f"{live}?state=declined", f"{live}/waves/1",
-        person, "/inbox/", "/inbox/?verdict=stale", delivery, "/agents/", "/agents/new", f"{draft}/what", f"{draft}/who",
-        f"{draft}/who?verdict=invalid", f"{draft}/who/rows/4", "/lists",
+        person, "/inbox/", "/inbox/?verdict=stale", "/inbox/?from=nonsense", delivery,
+        "/inbox/words", "/inbox/words?explained=yes", "/inbox/replays", "/inbox/replays/new", "/inbox/connection",
+        "/agents/", "/agents/new", f"{draft}/what", f"{draft}/who", f"{draft}/who?verdict=invalid", f"{draft}/who/rows/4", "/lists",
         f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/people", "/people/new",
         "/people/1", "/account", "/forgotten-password", "/links/of-nobody", "/nowhere", "/settings", "/api-tokens", "/audit",
         "/audit?from=nonsense", "/audit?q=nothing", "/do-not-call", "/do-not-call?show=expired", "/do-not-call/add",

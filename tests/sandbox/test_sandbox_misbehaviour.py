@@ -232,6 +232,14 @@ def test_signatures_can_be_wrong(sandbox: SandboxProcess, receiver: Receiver) ->
     assert right == [False] + [True] * 6
 
 
+def test_a_call_can_end_with_a_word_that_nobody_knows(sandbox: SandboxProcess, receiver: Receiver) -> None:
+    sandbox.misbehave("unknown_words", times=1)
+    sandbox.create(**receiver.fields)
+    wait_until(lambda: len(receiver.received) == 7)
+    told = [one.json["data"].get("disposition") for one in receiver.received]
+    assert told.count("warbled") == 1
+
+
 def test_poison_comes_signed_beside_the_real_events(sandbox: SandboxProcess, receiver: Receiver) -> None:
     sandbox.misbehave("poison")
     sandbox.create(*[f"+1415{area}5550101" for area in range(100, 116)], **receiver.fields)

@@ -44,6 +44,7 @@ FORMS = {
     "retell": ("X-Webhook-Signature", retell),
     "body_hex": ("X-Webhook-Signature", lambda h, b: signature(b)),
     "body_base64": ("X-Signature", body_base64),
+    "unfamiliar_header": ("X-Dialer-Signature", timed("X-Dialer-Timestamp")),
     "github": ("X-Hub-Signature-256", lambda h, b: "sha256=" + signature(b)),
 }
 
