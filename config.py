@@ -118,7 +118,7 @@ class Settings:
             database_url=database_url,
             redis_url=read_redis_url(read, data_dir),
             secret_key=read_secret_key(read, data_dir, is_sqlite),
-            secret_key_fallbacks=tuple(read.listed("SECRET_KEY_FALLBACKS", secret=True)),
+            secret_key_fallbacks=tuple(read.secrets("SECRET_KEY_FALLBACKS")),
             public_url=read.web_address("PUBLIC_URL") or (web_address(host, port) if is_sandbox else None),
             is_sandbox=is_sandbox,
             sandbox_speed=read.speed("SANDBOX_SPEED"),
@@ -191,9 +191,12 @@ class Reader:
             raise BadSetting(f"{name} must be at least {shortest} characters long.")
         return value
 
-    def listed(self, name: str, secret: bool = False) -> list[str]:
-        value = self.secret(name) if secret else self.text(name)
-        return [part for part in re.split(r"[,\s]+", value or "") if part]
+    def listed(self, name: str) -> list[str]:
+        return [part for part in re.split(r"[,\s]+", self.text(name) or "") if part]
+
+    def secrets(self, name: str) -> list[str]:
+        """With commas between them alone: a key may be a sentence."""
+        return [part.strip() for part in (self.secret(name) or "").split(",") if part.strip()]
 
     def header_names(self, name: str) -> list[str]:
         headers = self.listed(name)

@@ -31,6 +31,7 @@ class Connection:
     request: int = 0
     sent_at: float = 0.0
     answer: bytearray = field(default_factory=bytearray)
+    is_over: bool = False
 
 
 def post(address: tuple[str, int], path: str, headers: dict[str, str], body: bytes) -> bytes:
@@ -44,16 +45,18 @@ def post(address: tuple[str, int], path: str, headers: dict[str, str], body: byt
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
-def load(address: tuple[str, int], requests: Sequence[bytes], connections: int) -> Load:
-    """Send every request once, `connections` at a time, and wait for every answer (which must have no body)."""
+def load(address: tuple[str, int], requests: Sequence[bytes], connections: int, *, endures: bool = False) -> Load:
+    """Send every request once, `connections` at a time, and wait for every answer (which must have no body).
+
+    `endures`: a request whose connection breaks has the status 0, and the others go on.
+    """
     result = Load([0] * len(requests), [0.0] * len(requests))
     waiting = iter(range(len(requests)))
     gc.disable()
     with selectors.DefaultSelector() as selector:
-        open_ones = [Connection(socket.create_connection(address)) for _ in range(min(connections, len(requests)))]
+        open_ones = [Connection(_dial(address)) for _ in range(min(connections, len(requests)))]
         began, cpu_began = time.perf_counter(), time.process_time()
         for connection in open_ones:
-            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             _send(connection, requests, next(waiting))
         unanswered = len(requests)
@@ -62,16 +65,36 @@ def load(address: tuple[str, int], requests: Sequence[bytes], connections: int) 
             if not ready:
                 raise TimeoutError(f"{unanswered} requests had no answer after {PATIENCE_SECONDS:g} seconds")
             for key, _ in ready:
-                if _answered(key.data, result):
-                    unanswered -= 1
-                    following = next(waiting, None)
-                    if following is not None:
-                        _send(key.data, requests, following)
+                connection = key.data
+                try:
+                    is_answered = _answered(connection, result)
+                except ConnectionError:
+                    if not endures:
+                        raise
+                    is_answered = connection.is_over = True
+                if not is_answered:
+                    continue
+                unanswered -= 1
+                if connection.is_over:
+                    selector.unregister(connection.socket)
+                    connection.socket.close()
+                    connection.socket, connection.is_over = _dial(address), False
+                    connection.answer.clear()
+                    selector.register(connection.socket, selectors.EVENT_READ, connection)
+                following = next(waiting, None)
+                if following is not None:
+                    _send(connection, requests, following)
         result.seconds, result.cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     gc.enable()
     for connection in open_ones:
         connection.socket.close()
     return result
+
+
+def _dial(address: tuple[str, int]) -> socket.socket:
+    dialled = socket.create_connection(address)
+    dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return dialled
 
 
 def _send(connection: Connection, requests: Sequence[bytes], number: int) -> None:
@@ -89,5 +112,6 @@ def _answered(connection: Connection, result: Load) -> bool:
         return False
     result.latencies[connection.request] = time.perf_counter() - connection.sent_at
     result.statuses[connection.request] = int(connection.answer[9:12])
+    connection.is_over = b"\r\nconnection: close\r\n" in connection.answer.lower()
     connection.answer.clear()
     return True

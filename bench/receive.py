@@ -9,20 +9,24 @@ import hashlib
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bench.cast import EVENTS, Person, body_of, deliveries, launch_campaign, problems
-from bench.load import Load, load
+from bench.fill import fill
+from bench.load import Load, load, post
 from bench.memory import idle_memory
 from bench.servers import HOST, Served, environment_of, gunicorn, private_redis
 from config import Settings
 from core.database import open_engine
+from core.models import Delivery
 from ops.database import upgrade_database
 from ops.postgresql import private_postgresql, short_folder
 from ops.test_tools import find_postgresql
@@ -32,6 +36,7 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # On a real disk: /tmp may be memory, where a commit costs nothing.
 ON_DISK = "/var/tmp"
 EMPTY_TIMES = 2
+STRANGERS, KILLED, KILL_SECONDS = 3000, 3000, 0.7
 
 
 @dataclass
@@ -79,6 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ratio, found = measure(kind, options)
         ratios.append(f"ratio {kind} {ratio:.2f}" if ratio else f"ratio {kind} not measured")
         wrong += found
+        if ratio and options.filled:
+            filled, found = measure(kind, options, options.filled)
+            ratios.append(
+                f"ratio {kind} {filled:.2f} with {options.filled:,} of each row, {filled / ratio:.2f} of that without"
+            )
+            wrong += found
     if options.memory:
         print_memory()
     for problem in wrong:
@@ -95,12 +106,13 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=64, help="kept open, one request in each (%(default)s)")
     parser.add_argument("--workers", type=int, help="of gunicorn (default: as in production)")
     parser.add_argument("--databases", nargs="+", choices=(SQLITE, POSTGRESQL), default=[SQLITE, POSTGRESQL])
+    parser.add_argument("--filled", type=int, default=0, help="also with so many contacts and deliveries there before")
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="leave the idle processes out")
     return parser.parse_args(arguments)
 
 
-def measure(kind: str, options: argparse.Namespace) -> tuple[float | None, list[str]]:
-    """The ratio on one kind of database, and what was wrong with what was kept."""
+def measure(kind: str, options: argparse.Namespace, filled: int = 0) -> tuple[float | None, list[str]]:
+    """The ratio on one kind of database, and what was wrong with what was kept; `filled` rows are in each table before."""
     with ExitStack() as held:
         folder = held.enter_context(short_folder(ON_DISK))
         url = held.enter_context(database(kind, folder))
@@ -110,6 +122,8 @@ def measure(kind: str, options: argparse.Namespace) -> tuple[float | None, list[
         engine = open_engine(url)
         held.callback(engine.dispose)
         session = held.enter_context(Session(engine))
+        if filled:
+            fill(engine, filled)
         everybody = launch_campaign(
             session,
             options.warm_up + options.rounds * options.people,
@@ -120,8 +134,55 @@ def measure(kind: str, options: argparse.Namespace) -> tuple[float | None, list[
         empty = Side("empty", held.enter_context(gunicorn("bench.empty:app", environment)))
         real = Side("received", held.enter_context(gunicorn("wsgi:app", environment)))
         sent = run_rounds(everybody, empty, real, options)
-        print_sides(kind, settings, options, (empty, real), len(sent))
-        return real.per_second / empty.per_second, problems(session, sent, len(everybody))
+        print_sides(kind, settings, options, (empty, real), len(sent), filled)
+        wrong = problems(session, sent, len(everybody), filled)
+        wrong += strangers(real, empty, options.connections)
+        return real.per_second / empty.per_second, wrong + killed(session, everybody, real, options.connections)
+
+
+def strangers(real: Side, empty: Side, connections: int) -> list[str]:
+    """How many requests a second to addresses that nobody has are turned away."""
+    unknown = [
+        post(real.server.address, f"/webhooks/{secrets.token_urlsafe(32)}", {}, b"x" * 1024) for _ in range(STRANGERS)
+    ]
+    one = load(real.server.address, unknown, connections, endures=True)
+    print(
+        f"  {one.per_second:,.0f} a second to unknown addresses, {one.per_second / empty.per_second:.2f} of the empty view"
+    )
+    return [
+        f"{count} unknown addresses were not answered 404" for count in [sum(s != 404 for s in one.statuses)] if count
+    ]
+
+
+def killed(session: Session, everybody: list[Person], real: Side, connections: int) -> list[str]:
+    """Kill every worker in the middle of some thousand deliveries: whatever was answered 204 has to be there."""
+    requests = list(deliveries(everybody[: KILLED // len(EVENTS)], real.server.address))
+    stopped = threading.Event()
+
+    def kill() -> None:
+        while not stopped.wait(KILL_SECONDS):
+            real.server.kill_workers()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        one = load(real.server.address, requests, connections, endures=True)
+    finally:
+        stopped.set()
+        killer.join()
+    answered = {
+        f"sha256:{hashlib.sha256(body_of(request)).hexdigest()}"
+        for request, status in zip(requests, one.statuses, strict=True)
+        if status == 204
+    }
+    session.rollback()
+    lost = answered - set(session.scalars(select(Delivery.key)))
+    cut_off = sum(not status for status in one.statuses)
+    print(
+        f"  workers killed -9 again and again: {len(answered):,} answered, {cut_off:,} cut off, {len(lost)} lost",
+        flush=True,
+    )
+    return [f"{len(lost)} answered 204 and lost when workers were killed"] if lost else []
 
 
 @contextmanager
@@ -166,10 +227,11 @@ def run_rounds(everybody: list[Person], empty: Side, real: Side, options: argpar
 
 
 def print_sides(
-    kind: str, settings: Settings, options: argparse.Namespace, sides: tuple[Side, Side], sent: int
+    kind: str, settings: Settings, options: argparse.Namespace, sides: tuple[Side, Side], sent: int, filled: int
 ) -> None:
+    there = f" with {filled:,} of each row there before" if filled else ""
     print(
-        f"\n{kind}: {settings.web_concurrency} gunicorn workers, {options.connections} connections, "
+        f"\n{kind}{there}: {settings.web_concurrency} gunicorn workers, {options.connections} connections, "
         f"{options.rounds} rounds of {options.people * len(EVENTS):,} deliveries"
     )
     print(TITLES)

@@ -71,7 +71,8 @@ def test_the_sandbox_may_take_no_time_at_all(read):
 
 def test_lists_are_split_at_commas(read):
     assert read(WEBHOOK_HEADERS="X-One, X-Two").webhook_headers == ("X-One", "X-Two")
-    assert read(SECRET_KEY_FALLBACKS=f"{KEY},{KEY}2").secret_key_fallbacks == (KEY, f"{KEY}2")
+    assert read(SECRET_KEY_FALLBACKS=f"{KEY}, {KEY}2").secret_key_fallbacks == (KEY, f"{KEY}2")
+    assert read(SECRET_KEY_FALLBACKS="a key of words").secret_key_fallbacks == ("a key of words",)
 
 
 def test_a_secret_may_come_from_a_file(read, tmp_path):
