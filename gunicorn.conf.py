@@ -1,5 +1,7 @@
 """How gunicorn serves Callboard: pages, API, webhooks and event streams in one gevent process per core."""
 
+import gc
+
 import gevent
 
 from config import load_or_exit
@@ -25,7 +27,12 @@ logger_class = "ops.web_log.OurLogger"
 
 
 def post_worker_init(worker):
-    """Tell the application when its worker stops: open event streams would hold it for the whole graceful time."""
+    """Tell the application when its worker stops: open event streams would hold it for the whole graceful time.
+
+    What is there by now stays for good, so nothing of it is looked over for garbage again.
+    """
+    gc.collect()
+    gc.freeze()
 
     def wait_for_stop():
         while worker.alive:

@@ -64,6 +64,7 @@ class Door:
         """None for an address that no wave has. Only known ones are remembered: a flood of others takes no room."""
         known = self.senders.get(hashed)
         if known is None and (address := address_of(db.session(), hashed)):
+            db.session.rollback()  # a slow body must not hold a connection's transaction
             if len(self.senders) >= MOST_REMEMBERED:
                 self.senders.clear()
             known = self.senders[hashed] = Sender(address, _unsealed(address.secret))
@@ -73,6 +74,7 @@ class Door:
         """What was decided, at most RULES_SECONDS ago; a replay finds what was read too early."""
         if time.monotonic() > self._rules_until:
             self._rules, self._rules_until = inbox_rules(db.session(), settings()), time.monotonic() + RULES_SECONDS
+            db.session.rollback()
         return self._rules
 
     def is_flooded(self, wave_id: int, moment: datetime) -> bool:
@@ -99,7 +101,6 @@ def webhook(token: str) -> Response:
     if sender is None:
         return _try_out(hashed)
     rules = door.rules()
-    db.session.rollback()  # a slow body must not hold a connection's transaction
     body, moment = read_body(ours.webhook_max_bytes, BODY_SECONDS), now()
     envelope, letter = judge(
         request.headers.to_wsgi_list(), body, sender.secret, request.remote_addr or "", moment, rules

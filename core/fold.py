@@ -4,10 +4,10 @@ Both folds give the same answer whatever the order and repetition of the facts: 
 the earliest start and the latest end, texts the fuller one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
-from typing import TypeVar
+from typing import Any
 
 from core.facts import AttemptStatus, CallFact
 from core.models import Attempt, Contact, Wave
@@ -24,7 +24,7 @@ RANK = {
     AttemptStatus.VOICEMAIL: 6,
     AttemptStatus.ANSWERED: 7,
 }
-T = TypeVar("T", datetime, float)
+TEXTS = ("recording_url", "summary", "transcript", "sentiment")
 
 LONGEST_CALL = timedelta(minutes=10)
 SILENCE_MARGIN = timedelta(minutes=10)
@@ -42,22 +42,22 @@ _NOT_YET_ACCEPTED = (
 def merge(attempt: Attempt, fact: CallFact) -> bool:
     """Fold one report into the attempt; True when it taught us anything."""
     status, word, contradiction = _merge_status(attempt, fact)
-    return change(
-        attempt,
-        status=status,
-        word=word,
-        contradiction=contradiction,
-        retry_follows=attempt.retry_follows or fact.retry_follows,
-        ask=status == AttemptStatus.UNCLEAR and (attempt.ask or fact.ask),
-        do_not_call=attempt.do_not_call or fact.do_not_call,
-        started_at=_pick(min, attempt.started_at, fact.started_at or fact.told_at),
-        ended_at=_pick(max, attempt.ended_at, fact.ended_at),
-        duration=_pick(max, attempt.duration, fact.duration),
-        recording_url=_fuller(attempt.recording_url, fact.recording_url),
-        summary=_fuller(attempt.summary, fact.summary),
-        transcript=_fuller(attempt.transcript, fact.transcript),
-        sentiment=_fuller(attempt.sentiment, fact.sentiment),
-    )
+    told: dict[str, Any] = {"status": status, "word": word, "contradiction": contradiction}
+    told["ask"] = status == AttemptStatus.UNCLEAR and (attempt.ask or fact.ask)
+    if fact.retry_follows:
+        told["retry_follows"] = True
+    if fact.do_not_call:
+        told["do_not_call"] = True
+    if started_at := fact.started_at or fact.told_at:
+        told["started_at"] = min(attempt.started_at or started_at, started_at)
+    if fact.ended_at is not None:
+        told["ended_at"] = max(attempt.ended_at or fact.ended_at, fact.ended_at)
+    if fact.duration is not None:
+        told["duration"] = max(attempt.duration or fact.duration, fact.duration)
+    for name in TEXTS:  # most reports bring none of them
+        if text := getattr(fact, name):
+            told[name] = _fuller(getattr(attempt, name), text)
+    return change(attempt, **told)
 
 
 def change(row: Attempt | Contact, **values: object) -> bool:
@@ -125,10 +125,6 @@ def silence_ends(wave: Wave) -> datetime:
 def age(attempt: Attempt) -> tuple[datetime, str]:
     """Attempts in time order, the same order whatever the order of arrival."""
     return attempt.started_at or attempt.first_seen_at, attempt.call_id
-
-
-def _pick(better: Callable[[T, T], T], held: T | None, told: T | None) -> T | None:
-    return held if told is None else told if held is None else better(held, told)
 
 
 def _fuller(held: str | None, told: str | None) -> str | None:

@@ -17,10 +17,11 @@ from core.database import Base
 from core.facts import CallFact
 from core.heard_words import Holder, hear_in_deliveries
 from core.inbox import Address, Envelope, Letter, Received, delivery_row, first_verdict, of_all
-from core.ledger import Applied, apply_counters, frees_a_line, learn, plus_number, unmatched
+from core.ledger import Applied, apply_counters, learn, plus_number, unmatched
+from core.lines import unsettled_in
 from core.models import Attempt, Campaign, Contact, Delivery, Target, Wave
 from core.states import Verdict, WaveState
-from core.waves import note_difference
+from core.waves import finish_if_settled, note_difference
 
 # Built once: to build a statement takes longer than to run it.
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -93,6 +94,7 @@ class _Book:
         facts = [(parcel.address.wave_id, fact) for parcel in genuine for fact in _calls(parcel)]
         ids = sorted({parcel.address.wave_id for parcel in genuine})
         self.waves = {wave.id: wave for wave in self._read(_WAVES, ids=ids)}
+        self.unsettled = dict.fromkeys(ids, 0) | unsettled_in(session, ids)  # true for as long as the waves are locked
         keys = {_key(parcel) for parcel in parcels}
         self.known = {tuple(row) for row in session.execute(_KEYS, {"keys": list(keys)})}
         self.by_ref, self.by_number = self._targets(facts)
@@ -105,7 +107,7 @@ class _Book:
         self.campaigns = list(self._read(_CAMPAIGNS, ids=sorted({wave.campaign_id for wave in self.waves.values()})))
         self.rows: list[dict[str, object]] = []
         self.holders: list[Holder] = []
-        self.settling: list[tuple[Received, Wave, datetime]] = []
+        self.settling: list[tuple[Received, Wave]] = []
         self.counted: dict[int, datetime] = {}
 
     def _read(self, query: Any, **given: list[Any]) -> Sequence[Any]:
@@ -148,7 +150,7 @@ class _Book:
             return self._keep(key, parcel, Received(verdict), note, None)
         received, note, contact_id = of_all(applied)
         if any(one.settles for one in applied):
-            self.settling.append((received, wave, parcel.at))
+            self.settling.append((received, wave))
         return self._keep(key, parcel, received, note, contact_id)
 
     def _contact(self, wave: Wave, fact: CallFact) -> Contact | None:
@@ -160,7 +162,12 @@ class _Book:
     def _apply(self, wave: Wave, contact: Contact | None, fact: CallFact, now: datetime) -> Applied:
         if contact is None:
             return unmatched()
-        return learn(self.session, wave, wave, contact, self.attempts[contact.id], fact, now)
+        was_settled = contact.settled_at is not None
+        applied = learn(self.session, wave, wave, contact, self.attempts[contact.id], fact, now)
+        self.unsettled[wave.id] += was_settled - (contact.settled_at is not None)
+        if applied.settles and not self.unsettled[wave.id]:
+            finish_if_settled(self.session, wave, now)  # at once: what comes after it is late
+        return applied
 
     def _keep(
         self, key: tuple[int, str], parcel: Parcel, received: Received, note: str, contact_id: int | None
@@ -173,13 +180,10 @@ class _Book:
         return received
 
     def close(self) -> None:
-        """Write what was learned, and look once at each wave in which somebody settled, or whose counters were told."""
+        """Write what was learned, and look once at each wave whose counters were told."""
         self.session.flush()
-        frees: dict[int, bool] = {}
-        for received, wave, at in self.settling:
-            if wave.id not in frees:
-                frees[wave.id] = frees_a_line(self.session, wave, at)
-            received.tick = received.tick or frees[wave.id]
+        for received, wave in self.settling:
+            received.tick = received.tick or self.unsettled[wave.id] < wave.lines
         for wave_id, at in self.counted.items():
             note_difference(self.session, self.waves[wave_id], at)
         if self.rows:
