@@ -5,6 +5,7 @@ import selectors
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 PATIENCE_SECONDS = 30.0
@@ -92,14 +93,24 @@ def load(address: tuple[str, int], requests: Sequence[bytes], connections: int, 
 
 
 def _dial(address: tuple[str, int]) -> socket.socket:
-    dialled = socket.create_connection(address)
+    """As soon as somebody listens: who was killed is started again within seconds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            dialled = socket.create_connection(address)
+            break
+        except ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
     dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return dialled
 
 
 def _send(connection: Connection, requests: Sequence[bytes], number: int) -> None:
     connection.request, connection.sent_at = number, time.perf_counter()
-    connection.socket.sendall(requests[number])
+    with suppress(ConnectionError):  # whoever waits for the answer hears of it
+        connection.socket.sendall(requests[number])
 
 
 def _answered(connection: Connection, result: Load) -> bool:

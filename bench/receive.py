@@ -36,7 +36,7 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # On a real disk: /tmp may be memory, where a commit costs nothing.
 ON_DISK = "/var/tmp"
 EMPTY_TIMES = 2
-STRANGERS, KILLED, KILL_SECONDS = 3000, 3000, 0.7
+STRANGERS, KILLED, KILL_SECONDS = 3000, 6000, 4.0
 
 
 @dataclass
