@@ -63,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or config.load_or_exit()
     app = Flask(__name__)
     app.config.from_mapping(flask_configuration(settings))
+    webhooks.init_app(app)
     if settings.trusted_proxies:
         # Who asks, and by which address, is then what the nearest of our own proxies says.
         hops = settings.trusted_proxies
@@ -73,7 +74,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     runtime.init_app(app, settings)
     database.init_app(app, settings.database_url)
     security.init_app(app)
-    webhooks.init_app(app)
     csrf = CSRFProtect(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -1,13 +1,14 @@
 """Reading a request's body as it came: bounded in size and time, and never taken for whole when it was cut off."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
 import gevent
 import gevent.monkey
-from flask import request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge, RequestTimeout
+from werkzeug.wsgi import get_content_length
 
 PIECE = 65536
 
@@ -19,14 +20,14 @@ class CutOff(HTTPException):
     description = "The request was cut off."
 
 
-def read_body(most: int, seconds: float) -> bytes:
+def read_body(environ: Mapping[str, Any], most: int, seconds: float) -> bytes:
     """The untouched bytes, chunked or not. RequestEntityTooLarge (a declared length unread), RequestTimeout or CutOff."""
-    declared = request.content_length
+    declared = get_content_length(environ)
     if (declared or 0) > most:
         raise RequestEntityTooLarge
     try:
         with _deadline(seconds):
-            body = _read(request.environ["wsgi.input"], declared, most)
+            body = _read(environ, declared, most)
     except TimeoutError:
         raise RequestTimeout from None
     except (OSError, ValueError, ClientDisconnected, ParseException):  # the last is gunicorn's word for a broken chunk
@@ -36,9 +37,9 @@ def read_body(most: int, seconds: float) -> bytes:
     return body
 
 
-def _read(stream: Any, declared: int | None, most: int) -> bytes:
-    body = bytearray()
-    if declared is None and not request.environ.get("wsgi.input_terminated"):
+def _read(environ: Mapping[str, Any], declared: int | None, most: int) -> bytes:
+    stream, body = environ["wsgi.input"], bytearray()
+    if declared is None and not environ.get("wsgi.input_terminated"):
         return b""  # no length and no end: there is no body
     while declared is None or len(body) < declared:
         rest = (most + 1 if declared is None else declared) - len(body)

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
@@ -44,9 +45,14 @@ class Seat:
 class Committer:
     """The queue of one web process."""
 
-    def __init__(self, after: Callable[[Sequence[Seat]], None]) -> None:
-        """`after` is called with what was written by one request, when the others may go on."""
-        self._mutex, self._waiting, self._somebody_writes, self._after = threading.Lock(), list[Seat](), False, after
+    def __init__(
+        self,
+        after: Callable[[Sequence[Seat]], None],
+        context: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """`after` is called with what was written by one request, when the others may go on; `context` is what a writer needs."""
+        self._mutex, self._waiting, self._somebody_writes = threading.Lock(), list[Seat](), False
+        self._after, self._context = after, context
 
     def receive(self, parcel: Parcel) -> Received:
         """Returns when the delivery is committed. DatabaseBusy, SQLAlchemyError: it could not be kept."""
@@ -75,7 +81,8 @@ class Committer:
         with self._mutex:
             batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
         try:
-            write(batch)
+            with self._context():
+                write(batch)
         finally:
             _fail([seat for seat in batch if not seat.is_done], DatabaseBusy("the one who wrote was interrupted"))
             for seat in batch:

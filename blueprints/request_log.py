@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 # These come by the thousand and say nothing new, unless they were refused.
-QUIET = ("static", "webhooks.", "live.", "health.")
+QUIET = ("static", "live.", "health.")
 
 
 class RequestLine(Line):
@@ -43,14 +43,21 @@ def end(response: Response) -> Response:
     """The rule, not the path, is written: a path may hold a token."""
     response.headers["X-Request-ID"] = g.request_id
     quiet = (request.endpoint or "").startswith(QUIET) and response.status_code < 400
-    milliseconds = (time.perf_counter() - g.began) * 1000
-    log.log(
-        logging.DEBUG if quiet else logging.INFO,
-        "method=%s rule=%s status=%d ms=%.0f by=%s address=%s",
-        request.method, request.url_rule.rule if request.url_rule else "-", response.status_code, milliseconds,
-        who_asked(), request.remote_addr,
-    )  # fmt: skip
+    rule = request.url_rule.rule if request.url_rule else "-"
+    log_request(
+        request.method, rule, response.status_code, g.began, request.remote_addr, by=who_asked(), is_quiet=quiet
+    )
     return response
+
+
+def log_request(
+    method: str, rule: str, status: int, began: float, address: str | None, *, by: str = "-", is_quiet: bool = False
+) -> None:
+    """`began` is of time.perf_counter()."""
+    level = logging.DEBUG if is_quiet else logging.INFO
+    if log.isEnabledFor(level):
+        words = "method=%s rule=%s status=%d ms=%.0f by=%s address=%s"
+        log.log(level, words, method, rule, status, (time.perf_counter() - began) * 1000, by, address)
 
 
 def who_asked() -> str:

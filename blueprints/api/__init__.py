@@ -79,7 +79,7 @@ def refuse_size(_error: RequestEntityTooLarge) -> tuple[Response, int]:
 
 def body_of_request() -> bytes:
     db.session.rollback()  # a slow body must not hold a connection's transaction
-    return read_body(MOST_BYTES, BODY_SECONDS)
+    return read_body(request.environ, MOST_BYTES, BODY_SECONDS)
 
 
 def _key() -> str | None:
