@@ -36,7 +36,7 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # On a real disk: /tmp may be memory, where a commit costs nothing.
 ON_DISK = "/var/tmp"
 EMPTY_TIMES = 2
-STRANGERS, KILLED, KILL_SECONDS = 3000, 6000, 4.0
+STRANGERS, KILLED, KILLS, KILL_SECONDS = 3000, 6000, 2, 3.0
 
 
 @dataclass
@@ -160,8 +160,9 @@ def killed(session: Session, everybody: list[Person], real: Side, connections: i
     stopped = threading.Event()
 
     def kill() -> None:
-        while not stopped.wait(KILL_SECONDS):
-            real.server.kill_workers()
+        for _ in range(KILLS):
+            if not stopped.wait(KILL_SECONDS):
+                real.server.kill_workers()
 
     killer = threading.Thread(target=kill)
     killer.start()

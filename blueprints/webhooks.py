@@ -14,7 +14,9 @@ from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Blueprint, Flask, Response, abort
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_content_length
@@ -71,6 +73,7 @@ class Door:
         self.committer = Committer(self._wake, app.app_context)
         self.refused, self.refused_in = Counter[int](), 0
         self._rules, self._rules_until = PLAIN, 0.0
+        self._engine: Engine | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         token = environ.get("PATH_INFO", "").removeprefix(PREFIX)
@@ -109,6 +112,13 @@ class Door:
         received = self.committer.receive(Parcel(ours.address, envelope, letter, moment))
         return 401 if received.verdict in REFUSED_DELIVERIES else 204
 
+    def _session(self) -> Session:
+        """To read something, at once: it must not be held while a slow body comes."""
+        if self._engine is None:
+            with self.app.app_context():
+                self._engine = db.engine
+        return Session(self._engine)
+
     @property
     def ours(self) -> Runtime:
         runtime: Runtime = self.app.extensions[RUNTIME]
@@ -116,8 +126,8 @@ class Door:
 
     def _find(self, hashed: str) -> Sender | None:
         """None for an address that no wave has. Only known ones are remembered: a flood of others takes no room."""
-        with self.app.app_context():
-            address = address_of(db.session(), hashed)
+        with self._session() as session:
+            address = address_of(session, hashed)
         if address is None:
             return None
         if len(self.senders) >= MOST_REMEMBERED:
@@ -127,8 +137,8 @@ class Door:
 
     def _try_out(self, environ: WSGIEnvironment, hashed: str) -> int:
         """Is it the address of a test of the connection? Whatever form is pinned, our own is good here."""
-        with self.app.app_context():
-            test = awaited_test(db.session(), hashed, now()) or abort(404)
+        with self._session() as session:
+            test = awaited_test(session, hashed, now()) or abort(404)
             test_id, secret = test.id, self._unsealed(test.secret)
         body = read_body(environ, len(TEST_BODY), BODY_SECONDS)
         envelope, _ = judge(list(EnvironHeaders(environ)), body, secret, "", now())
@@ -141,8 +151,8 @@ class Door:
     def rules(self) -> Rules:
         """What was decided, at most RULES_SECONDS ago; a replay finds what was read too early."""
         if time.monotonic() > self._rules_until:
-            with self.app.app_context():
-                self._rules = inbox_rules(db.session(), self.ours.settings)
+            with self._session() as session:
+                self._rules = inbox_rules(session, self.ours.settings)
             self._rules_until = time.monotonic() + RULES_SECONDS
         return self._rules
 

@@ -1,6 +1,6 @@
 """The ledger: facts about calls are added here, by webhook and by poll alike, and a contact's state follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,7 +64,9 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
     if contact.wave_id != wave.id and (wave.state in GIVEN_BACK or _spares(session, contact, fact)):
         _take_back(session, wave, current, contact, now)
     attempts = list(session.scalars(_ATTEMPTS, {"contact_id": contact_id}))
+    known = len(attempts)
     applied = learn(session, wave, wave if contact.wave_id == wave.id else current, contact, attempts, fact, now)
+    session.add_all(attempts[known:])
     if applied.settles:
         applied.frees = frees_a_line(session, wave, now)
     elif wave.state == WaveState.FINISHED and wave.differs_since is not None:
@@ -78,14 +80,15 @@ def unmatched() -> Applied:
 
 def learn(
     session: Session, wave: Wave, current: Wave | None, contact: Contact, attempts: list[Attempt], fact: CallFact,
-    now: datetime,
+    now: datetime, begin: Callable[..., Attempt] = Attempt,
 ) -> Applied:  # fmt: skip
     """Fold one report of `wave` into a contact of it, who is in wave `current` now, and all of whose attempts are given.
 
-    The caller holds the locks of all of them, and asks `frees_a_line` once where anybody settled.
+    The caller holds the locks of all of them, writes what is new of them (`begin` makes an attempt), and asks `frees_a_line` once
+    where anybody settled.
     """
     asked_off = [attempt for attempt in attempts if attempt.do_not_call]
-    attempt, learned = _record(session, wave, contact, attempts, fact, now)
+    attempt, learned = _record(wave, contact, attempts, fact, now, begin)
     if attempt is not None and attempt.do_not_call and attempt not in asked_off:
         _never_call_again(session, contact, fact, now)
     if learned:  # a poll that brings nothing new is no event
@@ -240,7 +243,7 @@ def _heard_of(wave: Wave, now: datetime) -> None:
 
 
 def _record(
-    session: Session, wave: Wave, contact: Contact, known: list[Attempt], fact: CallFact, now: datetime
+    wave: Wave, contact: Contact, known: list[Attempt], fact: CallFact, now: datetime, begin: Callable[..., Attempt]
 ) -> tuple[Attempt | None, bool]:
     """Find or begin the attempt that this fact speaks of, and fold the fact in; True when anything was learned.
 
@@ -258,10 +261,11 @@ def _record(
         return attempt, merge(attempt, fact)
     if fact.status is None:
         return None, False
-    attempt = Attempt(contact_id=contact.id, wave_id=wave.id, call_id=fact.call_id or "", status=AttemptStatus.DIALLING,
-                      retry_follows=False, ask=False, do_not_call=False, first_seen_at=now)  # fmt: skip
+    attempt = begin(
+        contact_id=contact.id, wave_id=wave.id, call_id=fact.call_id or "", status=AttemptStatus.DIALLING, retry_follows=False,
+        ask=False, do_not_call=False, first_seen_at=now,
+    )  # fmt: skip
     merge(attempt, fact)
-    session.add(attempt)
     known.append(attempt)
     return attempt, True
 

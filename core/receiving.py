@@ -4,22 +4,23 @@ Here are those of accepted waves, whose people stay in them: nearly all. The oth
 another wave, go alone through core/inbox.py.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
-from core.database import Base
 from core.facts import CallFact
 from core.heard_words import Holder, hear_in_deliveries
 from core.inbox import Address, Envelope, Letter, Received, delivery_row, first_verdict, of_all
-from core.ledger import Applied, apply_counters, learn, plus_number, unmatched
+from core.ledger import Applied, apply_call, apply_counters, learn, plus_number, unmatched
 from core.lines import unsettled_in
-from core.models import Attempt, Campaign, Contact, Delivery, Target, Wave
+from core.models import Attempt, Contact, Delivery, Target, Wave
+from core.set_writes import insert_rows, update_rows
 from core.states import Verdict, WaveState
 from core.waves import finish_if_settled, note_difference
 
@@ -32,16 +33,21 @@ _WAVES = (
     .with_for_update(of=Wave, key_share=True)
     .execution_options(populate_existing=True)
 )
-_CONTACTS = (
-    select(Contact)
-    .where(Contact.id.in_(_IDS))
-    .order_by(Contact.id)
+_CONTACT, _ATTEMPT = Contact.__table__.c, Attempt.__table__.c
+_CONTACTS = {
+    with_context: select(*(column for column in _CONTACT if with_context or column.key != "context"))
+    .where(_CONTACT.id.in_(_IDS))
+    .order_by(_CONTACT.id)
     .with_for_update(key_share=True)
-    .options(defer(Contact.context))
-    .execution_options(populate_existing=True)
+    for with_context in (False, True)
+}
+_ATTEMPTS = select(*_ATTEMPT).where(_ATTEMPT.contact_id.in_(_IDS)).order_by(_ATTEMPT.id)
+# What a report may change of them, and what an attempt is when it begins.
+_OF_CONTACT = ("state", "reason", "settled_at", "due_at", "attempts", "last_event_at")
+_OF_ATTEMPT = tuple(
+    column.key for column in _ATTEMPT if column.key not in ("id", "contact_id", "wave_id", "first_seen_at")
 )
-_ATTEMPTS = select(Attempt).where(Attempt.contact_id.in_(_IDS)).order_by(Attempt.id)
-_CAMPAIGNS = select(Campaign).where(Campaign.id.in_(_IDS))
+_NEW_ATTEMPT = dict.fromkeys(column.key for column in _ATTEMPT if column.key != "id")
 _KEYS = select(Delivery.wave_id, Delivery.key).where(
     tuple_(Delivery.wave_id, Delivery.key).in_(bindparam("keys", expanding=True))
 )
@@ -49,10 +55,6 @@ _BY_REF = select(Target.wave_id, Target.ref, Target.contact_id).where(Target.ref
 _BY_NUMBER = select(Target.wave_id, Target.number, Target.contact_id).where(
     tuple_(Target.wave_id, Target.number).in_(bindparam("numbers", expanding=True))
 )
-_KEEP = {
-    name: insert(Base.metadata.tables["delivery"]).on_conflict_do_nothing(index_elements=["wave_id", "key"])
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +96,18 @@ class _Book:
         facts = [(parcel.address.wave_id, fact) for parcel in genuine for fact in _calls(parcel)]
         ids = sorted({parcel.address.wave_id for parcel in genuine})
         self.waves = {wave.id: wave for wave in self._read(_WAVES, ids=ids)}
-        self.unsettled = dict.fromkeys(ids, 0) | unsettled_in(session, ids)  # true for as long as the waves are locked
+        # How many of each wave are unsettled: asked where somebody settles, and true for as long as the waves are locked.
+        self.unsettled: dict[int, int] = {}
+        self.settled = Counter[int]()
         keys = {_key(parcel) for parcel in parcels}
         self.known = {tuple(row) for row in session.execute(_KEYS, {"keys": list(keys)})}
         self.by_ref, self.by_number = self._targets(facts)
         people = sorted({*self.by_ref.values(), *self.by_number.values()})
-        self.contacts = {contact.id: contact for contact in self._read(_CONTACTS, ids=people)}
-        self.attempts: dict[int, list[Attempt]] = {contact_id: [] for contact_id in people}
-        for attempt in self._read(_ATTEMPTS, ids=people):
+        is_told = any(wave.tells_calls for wave in self.waves.values())
+        self.contacts = {contact.id: contact for contact in self._rows(_CONTACTS[is_told], people)}
+        self.attempts: dict[int, list[Any]] = {contact_id: [] for contact_id in people}
+        for attempt in self._rows(_ATTEMPTS, people):
             self.attempts[attempt.contact_id].append(attempt)
-        # Held, so that whoever asks for one finds it in the session.
-        self.campaigns = list(self._read(_CAMPAIGNS, ids=sorted({wave.campaign_id for wave in self.waves.values()})))
         self.rows: list[dict[str, object]] = []
         self.holders: list[Holder] = []
         self.settling: list[tuple[Received, Wave]] = []
@@ -112,6 +115,12 @@ class _Book:
 
     def _read(self, query: Any, **given: list[Any]) -> Sequence[Any]:
         return self.session.scalars(query, given).all() if all(given.values()) else []
+
+    def _rows(self, query: Any, ids: list[int]) -> list[Any]:
+        """Rows without the ORM, which would cost more than all the rest; `before` is what they held."""
+        if not ids:
+            return []
+        return [_plain(dict(row)) for row in self.session.connection().execute(query, {"ids": ids}).mappings()]
 
     def _targets(
         self, facts: Iterable[tuple[int, CallFact]]
@@ -153,21 +162,30 @@ class _Book:
             self.settling.append((received, wave))
         return self._keep(key, parcel, received, note, contact_id)
 
-    def _contact(self, wave: Wave, fact: CallFact) -> Contact | None:
+    def _contact(self, wave: Wave, fact: CallFact) -> Any:
         contact_id = self.by_ref.get((wave.id, fact.ref or ""))
         if contact_id is None and fact.number:
             contact_id = self.by_number.get((wave.id, plus_number(fact.number)))
         return self.contacts[contact_id] if contact_id is not None else None
 
-    def _apply(self, wave: Wave, contact: Contact | None, fact: CallFact, now: datetime) -> Applied:
+    def _apply(self, wave: Wave, contact: Any, fact: CallFact, now: datetime) -> Applied:
         if contact is None:
             return unmatched()
+        if wave.state != WaveState.ACCEPTED:  # finished a moment ago, by what this very delivery said before
+            return apply_call(self.session, wave, fact, now)
         was_settled = contact.settled_at is not None
-        applied = learn(self.session, wave, wave, contact, self.attempts[contact.id], fact, now)
-        self.unsettled[wave.id] += was_settled - (contact.settled_at is not None)
-        if applied.settles and not self.unsettled[wave.id]:
+        applied = learn(self.session, wave, wave, contact, self.attempts[contact.id], fact, now, _begin)
+        self.settled[wave.id] += (contact.settled_at is not None) - was_settled
+        if applied.settles and not self._unsettled(wave):
+            self._write(wave.id)
             finish_if_settled(self.session, wave, now)  # at once: what comes after it is late
         return applied
+
+    def _unsettled(self, wave: Wave) -> int:
+        """How many of its people are unsettled by now."""
+        if wave.id not in self.unsettled:
+            self.unsettled |= dict.fromkeys(self.waves, 0) | unsettled_in(self.session, list(self.waves))
+        return self.unsettled[wave.id] - self.settled[wave.id]
 
     def _keep(
         self, key: tuple[int, str], parcel: Parcel, received: Received, note: str, contact_id: int | None
@@ -181,16 +199,42 @@ class _Book:
 
     def close(self) -> None:
         """Write what was learned, and look once at each wave whose counters were told."""
-        self.session.flush()
+        self._write()
         for received, wave in self.settling:
-            received.tick = received.tick or self.unsettled[wave.id] < wave.lines
+            received.tick = received.tick or self._unsettled(wave) < wave.lines
         for wave_id, at in self.counted.items():
             note_difference(self.session, self.waves[wave_id], at)
-        if self.rows:
-            connection = self.session.connection()
-            # A repeat of what was refused may have come to another process just now: no lock is held for those.
-            connection.execute(_KEEP[connection.dialect.name], self.rows)
+        self.session.flush()
+        # A repeat of what was refused may have come to another process just now: no lock is held for those.
+        insert_rows(self.session, "delivery", self.rows, or_leave=("wave_id", "key"))
         hear_in_deliveries(self.session, self.holders, self.now)
+
+    def _write(self, wave_id: int | None = None) -> None:
+        """What was learned of people and their calls until now: of all, or of those of one wave, of whom nothing more is learned."""
+        contacts = [one for one in self.contacts.values() if wave_id in (None, one.wave_id)]
+        attempts = [one for known in self.attempts.values() for one in known if wave_id in (None, one.wave_id)]
+        update_rows(self.session, "contact", _OF_CONTACT, _changed(contacts))
+        update_rows(self.session, "attempt", _OF_ATTEMPT, _changed(one for one in attempts if one.before))
+        insert_rows(self.session, "attempt", [_values(one) for one in attempts if not one.before])
+        for one in (*contacts, *attempts):
+            one.before = _values(one)
+
+
+def _plain(values: dict[str, Any]) -> Any:
+    """A row that the ledger reads and changes like one of the ORM's."""
+    return SimpleNamespace(**values, before=values)
+
+
+def _begin(**values: Any) -> Any:
+    return SimpleNamespace(**_NEW_ATTEMPT | values, before=None)
+
+
+def _values(row: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(row).items() if name != "before"}
+
+
+def _changed(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return [now for row in rows if (now := _values(row)) != row.before]
 
 
 def _key(parcel: Parcel) -> tuple[int, str]:
