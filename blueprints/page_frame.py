@@ -7,6 +7,7 @@ from flask import Flask, current_app, request
 from blueprints.database import db
 from blueprints.runtime import now, settings
 from blueprints.security import current_person
+from core.arrivals import is_newest_refused
 from core.provider_state import may_be_tried, trouble
 from core.restoring import how_many_held
 
@@ -35,5 +36,6 @@ def frame() -> dict[str, Any]:
         "polling_only": settings().public_url is None,
         "provider_trouble": trouble(db.session(), now()) if person else None,
         "may_try_again": person is not None and person.may("launcher") and may_be_tried(db.session(), now()),
+        "refuses_deliveries": person is not None and person.may("admin") and is_newest_refused(db.session()),
         "held_by_restore": how_many_held(db.session()) if person else 0,
     }

@@ -48,6 +48,8 @@ RULES_SECONDS = 5.0
 # Of one address, by one process: enough to see what is sent, too few to fill a disk.
 REFUSED_A_MINUTE = 60
 PREFIX = "/webhooks/"
+# Nothing was kept; whatever is left of the body is not worth reading.
+CLOSE = ("Connection", "close")
 STATUSES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -82,14 +84,14 @@ class Door:
         began, headers = time.perf_counter(), []
         try:
             status = self._answer(environ, token_hash(token))
-        except HTTPException as problem:  # nothing was kept; whatever is left of the body is not worth reading
-            status, headers = problem.code or 500, [("Connection", "close")]
+        except HTTPException as problem:
+            status, headers = problem.code or 500, [CLOSE]
         except (DatabaseBusy, SQLAlchemyError) as problem:
             log.warning("a delivery could not be kept: %s", type(problem).__name__)
-            status, headers = 503, [("Retry-After", "5")]
+            status, headers = 503, [CLOSE, ("Retry-After", "5")]
         except Exception:
             log.exception("a delivery could not be answered")
-            status, headers = 500, [("Connection", "close")]
+            status, headers = 500, [CLOSE]
         log_request("POST", f"{PREFIX}<token>", status, began, environ.get("REMOTE_ADDR"), is_quiet=status < 400)
         start_response(STATUSES[status], [("Content-Length", "0"), *headers] if status != 204 else headers)
         return []

@@ -42,6 +42,12 @@ def arrivals(session: Session) -> Arrivals:
     return Arrivals(last, genuine, refused)
 
 
+def is_newest_refused(session: Session) -> bool:
+    """Did the newest delivery of all come with a signature that fits nothing? One row by primary key."""
+    newest = select(Delivery.verdict).order_by(Delivery.id.desc()).limit(1)
+    return session.scalar(newest) == Verdict.BAD_SIGNATURE
+
+
 def forms_lately(session: Session) -> list[tuple[str, int]]:
     """In which forms the newest of them were signed, the commonest first, and how many of each."""
     newest = (

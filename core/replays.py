@@ -20,7 +20,7 @@ from core.inbox import Envelope, Letter, Received, apply_letter, first_verdict, 
 from core.models import Delivery, DeliveryWord, HeardWord, Replay, Wave
 from core.states import REFUSED_DELIVERIES, Verdict
 
-AT_ONCE = 100
+AT_ONCE = 50
 SHOWN = 10
 # What moved something, or was known already, is that for good.
 _FINAL = (Verdict.APPLIED, Verdict.LATE, Verdict.REPEAT)

@@ -152,6 +152,7 @@ def test_a_header_of_theirs_is_named_on_the_page_and_what_was_refused_is_verifie
     admin, client, session, campaign, wave, no_cache
 ):
     assert deliver_under(client, wave, "X-Acme-Signature").status_code == 401
+    assert "its newest delivery was refused" in admin.get("/campaigns/").text
     page = admin.get("/inbox/connection").text
     assert "X-Acme-Signature" in page
     assert admin.post("/inbox/connection", data={"webhook_headers": "x-acme-signature"}).status_code == 303
@@ -168,6 +169,7 @@ def test_a_header_of_theirs_is_named_on_the_page_and_what_was_refused_is_verifie
     check_boxes(session, campaign)
     assert "1" in admin.get("/inbox/replays").text
     assert deliver_under(client, wave, "X-Acme-Signature", event(1)).status_code == 204
+    assert "its newest delivery was refused" not in admin.get("/campaigns/").text
 
 
 def test_verified_again_it_counts_once_however_often(admin, client, session, campaign, wave, no_cache):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from config import SIGNATURE_FORM
+from core.inbox_settings import SIGNATURE_FORM as TYPED_FORM
 from provider.signatures import HEADERS, verify
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "signatures.json").read_text("utf-8"))
@@ -42,6 +43,7 @@ def test_every_form_that_matches_can_be_pinned_by_its_name(vector):
     given = (vector["headers"], vector["body"].encode(), [vector["secret"]], vector["now"])
     form = verify(*given).form
     assert SIGNATURE_FORM.fullmatch(form), "the settings would refuse it"
+    assert TYPED_FORM.pattern == SIGNATURE_FORM.pattern, "the page would say something else"
     assert verify(*given, pinned_form=form).verdict == "ok"
     assert verify(*given, pinned_form="x-other hex over body").verdict == "bad"
 
