@@ -5,7 +5,7 @@ A replay can never count twice: a delivery takes its real key only once, and wha
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import delete, func, select, update
@@ -139,6 +139,9 @@ def apply_again(session: Session, kept: Kept, envelope: Envelope, letter: Letter
     session.flush()
     hear_in_deliveries(session, [Holder(wave.id, delivery.key, letter.unknown_words)], now)
     received, contact_id = Received(verdict), None
+    if delivery.verdict in _FINAL:
+        # Whatever it said without a call's id was of the newest call of that time; of today's it would be said wrongly.
+        letter = replace(letter, calls=[fact for fact in letter.calls if fact.call_id])
     if applied := apply_letter(session, wave, letter, now):
         received, words, contact_id = of_all(applied)
     if delivery.verdict not in _FINAL:

@@ -88,16 +88,17 @@ FINISHES = [
 ]
 
 
-@example(sent=FINISHES, cut=3)
+@example(sent=FINISHES, cut=3, retry_by="us")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sent=st.lists(letters, max_size=8), cut=st.integers(0, 8))
-def test_together_and_alone_are_the_same(session, now, sent, cut):
+@given(sent=st.lists(letters, max_size=8), cut=st.integers(0, 8), retry_by=st.sampled_from(["us", "provider"]))
+def test_together_and_alone_are_the_same(session, now, sent, cut, retry_by):
     """A delivery that must go alone goes in its place; so the company here ends before it, as nothing else may differ."""
     taken = getattr(session, "taken", 0)
     session.taken = taken + 2 * PEOPLE
     firsts = (taken, taken + PEOPLE)
     waves = [
-        accepted(session, launched(session, now, people=PEOPLE, first=first, retry_attempts=1), now) for first in firsts
+        accepted(session, launched(session, now, people=PEOPLE, first=first, retry_attempts=1, retry_by=retry_by), now)
+        for first in firsts
     ]
     one, other = (parcels_of(wave, sent, first, now) for wave, first in zip(waves, firsts, strict=True))
     answers = [receive_alone(session, parcel).verdict for parcel in one]
