@@ -31,6 +31,8 @@ DIFFERENCE = timedelta(minutes=2)
 DIFFERENCE_INTERVAL = timedelta(seconds=30)
 # So long a wave whose people are given up is asked about once more.
 LAST_QUESTION = timedelta(minutes=10)
+# And so long at most, while the provider answers other questions: then ours only waits for its turn.
+LONGEST_TURN = timedelta(hours=2)
 RING_AGAIN = timedelta(seconds=30)
 # How much the provider's clock may be behind ours when a call is held against the moment of the claim.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -195,10 +197,11 @@ def is_due(wave: Wave, now: datetime) -> bool:
     return _is_silent(wave, now) and asked < _heard(wave) + SILENCE
 
 
-def may_give_up(wave: Wave, now: datetime) -> bool:
+def may_give_up(session: Session, wave: Wave, now: datetime) -> bool:
     """Is nothing more waited for, and was the provider asked since? Our own clock may have been wrong for an hour.
 
-    Where it cannot be asked the wave ends a while later all the same: every campaign ends.
+    Where it cannot be asked the wave ends a while later all the same: every campaign ends. Where it answers others, it can be
+    asked: then thousands of calls are asked for, and the question about this wave will come.
     """
     ends = silence_ends(wave)
     if now < ends:
@@ -208,7 +211,11 @@ def may_give_up(wave: Wave, now: datetime) -> bool:
     if wave.rung_at is None or wave.rung_at < ends:
         wave.next_poll_at = now
         return False
-    return now - wave.rung_at >= LAST_QUESTION
+    waits = now - wave.rung_at
+    if waits < LAST_QUESTION:
+        return False
+    lately = select(Wave.id).where(Wave.state == WaveState.ACCEPTED, Wave.polled_at > now - LAST_QUESTION)
+    return waits >= LONGEST_TURN or session.scalar(lately.limit(1)) is None
 
 
 def note_ring(wave: Wave, now: datetime) -> None:

@@ -153,7 +153,7 @@ def _look_after(session: Session, campaign: Campaign, wave: Wave, now: datetime)
             return
         words = f"Wave {wave.ordinal} may or may not have been sent; somebody must decide."
         note(session, CALLBOARD, "wave.needs_person", "campaign", campaign.id, now, summary=words)
-    elif not finish_if_settled(session, wave, now) and wave.state not in _UNDECIDED and may_give_up(wave, now):
+    elif not finish_if_settled(session, wave, now) and wave.state not in _UNDECIDED and may_give_up(session, wave, now):
         settle_wave(session, wave, now)
     if wave.differs_since is not None:
         note_difference(session, wave, now)

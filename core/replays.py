@@ -142,7 +142,7 @@ def apply_again(session: Session, kept: Kept, envelope: Envelope, letter: Letter
     if delivery.verdict in _FINAL:
         # Whatever it said without a call's id was of the newest call of that time; of today's it would be said wrongly.
         letter = replace(letter, calls=[fact for fact in letter.calls if fact.call_id])
-    if applied := apply_letter(session, wave, letter, now):
+    if verdict == Verdict.IGNORED and (applied := apply_letter(session, wave, letter, now)):
         received, words, contact_id = of_all(applied)
     if delivery.verdict not in _FINAL:
         delivery.verdict, delivery.note = received.verdict, words

@@ -21,6 +21,7 @@ from core.fold import silence_ends
 from core.models import ProviderState, Wave
 from core.provider_state import provider_state
 from core.schedule import SETTLE_TIME
+from core.waves import lock_wave
 from tests.core.cast import (
     accepted,
     answer,
@@ -252,8 +253,28 @@ def test_a_question_without_its_whole_answer_makes_nobody_no_news(session, now, 
         else:
             schedule_next(session, wave.id, "It did not answer.", over, answered=False)
     session.refresh(wave)
-    assert not may_give_up(wave, over + timedelta(seconds=1))
+    assert not may_give_up(session, wave, over + timedelta(seconds=1))
     with writing(session):
         schedule_next(session, wave.id, "", over + timedelta(minutes=2))
     session.refresh(wave)
-    assert may_give_up(wave, over + timedelta(minutes=2))
+    assert may_give_up(session, wave, over + timedelta(minutes=2))
+
+
+def test_while_the_provider_answers_others_a_question_waits_for_its_turn(session, now):
+    """Thousands of calls are asked for: that is no reason to say of anybody that there is no news."""
+    wave, other = (accepted(session, launched(session, now, first=first), now) for first in (0, 10))
+    over = silence_ends(wave)
+    with writing(session):
+        mine = lock_wave(session, wave.id)
+        mine.rung_at, mine.polled_at = over, None
+    for minutes, answered, gives_up in (
+        (9, 0, False),
+        (11, 10, False),
+        (60, 55, False),
+        (60, 30, True),
+        (121, 120, True),
+    ):
+        with writing(session):
+            lock_wave(session, other.id).polled_at = over + timedelta(minutes=answered)
+        at = over + timedelta(minutes=minutes)
+        assert may_give_up(session, session.get_one(Wave, wave.id), at) is gives_up, minutes

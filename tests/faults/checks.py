@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.asking import LAST_QUESTION
+from core.asking import LONGEST_TURN
 from core.fold import silence_ends
 from core.models import AuditEntry, Campaign, Contact, Target, Wave
 from core.progress import OUTCOMES, progress
@@ -116,7 +116,7 @@ def nothing_is_stuck(session: Session, now: datetime, over: bool) -> None:
             WaveState.PLANNED: wave.cut_at + FRESH,
             WaveState.SUBMITTING: (wave.claimed_at or wave.cut_at) + SUBMITTING_LIMIT,
             WaveState.UNKNOWN: (wave.claimed_at or wave.cut_at) + SETTLE_TIME,
-            WaveState.ACCEPTED: silence_ends(wave) + LAST_QUESTION,
+            WaveState.ACCEPTED: silence_ends(wave) + LONGEST_TURN,
         }
         limit = limits.get(WaveState(wave.state))
         waits = held and wave.state == WaveState.PLANNED
