@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from provider import fields, words
 from provider.fields import Paths, Record
-from provider.webhook import MOST_EVENTS
 
 MOST_SHOWN = 20
 LONGEST_VALUE = 200
@@ -56,11 +55,11 @@ def explain(body: bytes, extra_words: Mapping[str, words.Meaning] = words.NO_WOR
     except (ValueError, RecursionError):
         return []
     if isinstance(document, dict):
-        inside = fields.listed(document) if not _named(_places(document)) else []
+        inside = fields.listed(document) if not _named(_places(document, without="campaign")) else []
         events = [document, *inside] if inside else [document]
     else:
         events = fields.records_of(document) if isinstance(document, list) else []
-    return [list(_event(event, extra_words)) for event in events[: min(MOST_SHOWN, MOST_EVENTS)]]
+    return [list(_event(event, extra_words)) for event in events[:MOST_SHOWN]]
 
 
 def _named(places: list[tuple[str, Record]]) -> bool:
@@ -68,27 +67,28 @@ def _named(places: list[tuple[str, Record]]) -> bool:
 
 
 def _event(record: Record, extra_words: Mapping[str, words.Meaning]) -> Iterator[Found]:
-    places = _places(record)
+    places = _places(record, without="campaign")
     for found in _found([("", record)], "Event", fields.EVENT, fields.word):
         yield _with_meaning(found, extra_words)
         break
-    for table in (_CALL, _CAMPAIGN):
+    if not _named(places):  # a bare `id` further out is the event's own
+        yield from _found(places[:1], "Call", fields.BARE_ID, fields.word)
+    for table, around in ((_CALL, places), (_CAMPAIGN, _places(record, without="call"))):
         for name, paths, convert in table:
-            for place, found in enumerate(_found(places, name, paths, convert)):
-                if (
-                    place == 0 or name == "Outcome"
-                ):  # several words may speak of how a call ended; the first is believed
-                    yield _with_meaning(found, extra_words)
+            told = list(_found(around, name, paths, convert))
+            # Several words may speak of how a call ended; of all else the first is believed.
+            for found in told if name == "Outcome" else told[:1]:
+                yield _with_meaning(found, extra_words)
     yield from _references(places)
 
 
-def _places(record: Record, path: str = "", depth: int = 4) -> list[tuple[str, Record]]:
+def _places(record: Record, without: str, path: str = "", depth: int = 4) -> list[tuple[str, Record]]:
     """The record and what its wrappers hold, innermost first, each with its path: `provider.fields.layers` with names."""
     inside: list[tuple[str, Record]] = []
     for name in fields.WRAPPERS if depth else ():
         held = record.get(name)
-        if isinstance(held, dict):
-            inside += _places(held, f"{path}{name}.", depth - 1)
+        if isinstance(held, dict) and name != without:
+            inside += _places(held, without, f"{path}{name}.", depth - 1)
     return [*inside, (path, record)]
 
 

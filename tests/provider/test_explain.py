@@ -36,13 +36,30 @@ def test_several_events_are_told_one_by_one():
     assert [event["Event"][1] for event in events if event] == ["call.ringing", "call.ended"]
 
 
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"id": "c7", "to_number": "+14155550123"}, "id"),
+        ({"id": "evt", "data": {"id": "c7", "to": "+14155550123"}}, "data.id"),
+    ],
+)
+def test_a_bare_id_beside_the_number_is_the_call_s(document, place):
+    assert found(document)[0]["Call"] == (place, "c7", None)
+
+
+def test_what_the_campaign_says_of_itself_is_nothing_of_the_call():
+    told = found({"data": CALL, "campaign": {"to_number": "+14155559999", "id": "p1", "calls_initiated": 3}})[0]
+    assert (told["Number"][0], told["Calls begun"][0]) == ("data.to_number", "campaign.calls_initiated")
+
+
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[" * 5000, b"7", b"\xff", b'"text"', b"[1, [2]]"])
 def test_what_cannot_be_read_is_told_nothing_of(body):
     assert not any(explain(body))
 
 
 NAMES = (
-    "call_id", "to_number", "status", "outcome", "duration", "id", "event", "type", "data", "call", "payload", "number",
+    "call_id", "to_number", "status", "outcome", "duration", "id", "event", "type", "data", "call", "campaign", "payload",
+    "number",
 )  # fmt: skip
 names = st.sampled_from(NAMES)
 values = st.recursive(
