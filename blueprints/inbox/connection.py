@@ -2,60 +2,43 @@
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import StringField
 
+from blueprints.choices import decided, form_of, save
 from blueprints.database import db, writing
-from blueprints.forms import PlainForm, trimmed
+from blueprints.forms import PlainForm
 from blueprints.inbox import bp
 from blueprints.inbox.deliveries import tabs
 from blueprints.runtime import now, redis_url, settings, vault
 from blueprints.security import actor, needs
 from core.arrivals import arrivals, forms_lately
-from core.connection import begin_test, is_under_way, latest_tests
-from core.errors import Invalid
+from core.connection import begin_test, is_under_way, latest_tests, note_answer
 from core.inbox_settings import INBOX_CHOICES
-from core.installation import change_settings, value_of
+from core.sending import Outcome
 from jobs.queue import CONNECTION, ring
 from provider.signatures import HEADERS, LOOKS_LIKE_A_SIGNATURE
 
-
-class InboxForm(FlaskForm):
-    """Filled from the choices below; what can be typed is theirs to say."""
-
-
-for choice in INBOX_CHOICES:
-    setattr(InboxForm, choice.name, StringField(choice.label, description=choice.hint, filters=[trimmed]))
+InboxForm = form_of(INBOX_CHOICES)
 
 
 @bp.get("/connection")
 @needs("admin")
 def show_connection() -> ResponseReturnValue:
-    decided = {choice.name: choice.write(value_of(db.session(), choice)) for choice in INBOX_CHOICES}
-    return _page(InboxForm(formdata=None, data=decided))
+    return _page(decided(InboxForm, INBOX_CHOICES))
 
 
 @bp.post("/connection")
 @needs("admin")
 def change_connection() -> ResponseReturnValue:
     form = InboxForm()
-    if form.validate():
-        typed = {choice.name: form[choice.name].data for choice in INBOX_CHOICES if choice.name in request.form}
-        try:
-            with writing() as session:
-                is_changed = change_settings(session, typed, actor(), now(), INBOX_CHOICES)
-            flash(
-                "Saved. It counts within seconds; what was refused before can be verified again."
-                if is_changed
-                else "Nothing was changed.",
-                "success",
-            )
-            return redirect(url_for(".show_connection"), 303)
-        except Invalid as problem:
-            form[problem.field].errors = [str(problem)]
-    return _page(form), 422
+    is_changed = save(form, INBOX_CHOICES)
+    if is_changed is None:
+        return _page(form), 422
+    words = "Saved. It counts within seconds; what was refused before can be verified again."
+    flash(words if is_changed else "Nothing was changed.", "success")
+    return redirect(url_for(".show_connection"), 303)
 
 
 @bp.post("/connection/test")
@@ -64,7 +47,8 @@ def test_connection() -> ResponseReturnValue:
     with writing() as session:
         test_id = begin_test(session, settings().public_url, vault(), actor(), now()).id
     if not ring(redis_url(), CONNECTION, test_id):
-        flash("The queue does not answer, so nothing was sent. Is Redis running?", "error")
+        with writing() as session:  # so that the next one need not wait for it
+            note_answer(session, test_id, Outcome(False, "The queue does not answer: is Redis running?", 0), now())
     return redirect(url_for(".show_connection") + "#test", 303)
 
 
@@ -75,7 +59,7 @@ def connection_tests() -> ResponseReturnValue:
     return render_template("inbox/_tests.html", **_tests())
 
 
-def _page(form: InboxForm) -> str:
+def _page(form: FlaskForm) -> str:
     found = arrivals(db.session())
     names = found.refused.headers if found.refused else ()
     known = {*HEADERS, *(name.lower() for name in settings().webhook_headers)}

@@ -1,7 +1,7 @@
 """The list of deliveries with its filter in the address, and one delivery: what was read from where, and what it moved."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -20,6 +20,7 @@ from core.errors import Invalid
 from core.lookups import Page
 from core.models import Contact
 from core.replays import unfinished_replays
+from core.schedule import EARLIEST_YEAR, LATEST_YEAR
 from core.states import REFUSED_DELIVERIES, Verdict
 from jobs.provider import inbox_rules
 from provider.explain import explain
@@ -114,9 +115,10 @@ def _moment(name: str, given: Mapping[str, str], *, ends: bool = False) -> datet
     if not text:
         return None
     try:
-        if len(text) == len("2026-11-23"):
-            day = datetime.combine(date.fromisoformat(text), time.min, UTC)
-            return day + timedelta(days=1) if ends else day
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+        moment = datetime.fromisoformat(text)
+    except ValueError:
         raise Invalid(f"“{text[:20]}” is no time. Write it like 2026-11-23 or 2026-11-23T14:30.", name) from None
+    if not EARLIEST_YEAR <= moment.year < LATEST_YEAR:
+        raise Invalid(f"The year should be between {EARLIEST_YEAR} and {LATEST_YEAR}.", name)
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment + timedelta(days=1) if ends and len(text) == len("2026-11-23") else moment

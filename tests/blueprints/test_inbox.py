@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
@@ -14,6 +15,8 @@ from jobs.replay import replay
 from jobs.tick import tick_all
 from tests.blueprints.sent import deliver, deliveries, event, signed
 from tests.core.cast import check_boxes, launched, number, states
+
+WITH_ADDRESS = SimpleNamespace(public_url="https://callboard.example", redis_url="")
 
 pytestmark = pytest.mark.usefixtures("job_runtime")
 
@@ -96,7 +99,17 @@ def test_the_list_shows_what_the_address_asks_for(admin, three, asked, found):
 
 @pytest.mark.parametrize(
     "asked",
-    ["verdict=good", "campaign=x", "wave=1", "from=yesterday", "to=2026-99-01", "from=2026-02-02&to=2026-02-01"],
+    [
+        "verdict=good",
+        "campaign=x",
+        "wave=1",
+        "from=yesterday",
+        "to=2026-99-01",
+        "from=2026-02-02&to=2026-02-01",
+        "from=0001-01-01",
+        "to=9999-12-31",
+        "to=9999-12-31T23:59:59-12:00",
+    ],
 )
 def test_a_filter_that_cannot_be_understood_is_told_with_a_sentence(admin, three, asked):
     page = admin.get(f"/inbox/?{asked}")
@@ -328,6 +341,15 @@ def test_what_cannot_be_set_is_told_at_its_field(admin, field, typed):
     answer = admin.post("/inbox/connection", data={field: typed})
     assert answer.status_code == 422
     assert f"{field}-errors" in answer.text
+
+
+def test_without_redis_a_test_of_the_connection_says_so_and_the_next_one_may_follow(admin, monkeypatch):
+    monkeypatch.setattr("blueprints.inbox.connection.ring", lambda *_: False)
+    monkeypatch.setattr("blueprints.inbox.connection.settings", lambda: WITH_ADDRESS)
+    for _ in range(2):
+        assert admin.post("/inbox/connection/test").status_code == 303
+    monkeypatch.undo()
+    assert admin.get("/inbox/connection").text.count("is Redis running?") == 2
 
 
 def test_the_numbers_of_another_campaign_stay_what_they_are(admin, client, session, campaign, wave, now):
