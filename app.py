@@ -30,6 +30,7 @@ from blueprints import (
     links,
     live,
     messages,
+    notices,
     page_frame,
     people,
     provider_page,
@@ -40,14 +41,15 @@ from blueprints import (
     settings_page,
     static_files,
     viewing,
+    wall,
     webhooks,
 )
 from config import Settings
 
 BLUEPRINTS = (
-    auth.bp, identity.bp, links.bp, account.bp, campaigns.bp, control.bp, compose.bp, approvals.bp, messages.bp, live.bp, agents.bp,
-    do_not_call.bp, inbox.bp, kept_lists.bp, people.bp, api_tokens.bp, provider_page.bp, restored.bp, history.bp, settings_page.bp,
-    webhooks.bp, api.bp, health.bp,
+    auth.bp, identity.bp, links.bp, account.bp, notices.bp, campaigns.bp, control.bp, compose.bp, approvals.bp, messages.bp, wall.bp,
+    live.bp, agents.bp, do_not_call.bp, inbox.bp, kept_lists.bp, people.bp, api_tokens.bp, provider_page.bp, restored.bp, history.bp,
+    settings_page.bp, webhooks.bp, api.bp, health.bp,
 )  # fmt: skip
 # Their callers prove who they are in each request, not by a cookie that another site could make a browser send.
 WITHOUT_CSRF: tuple[str, ...] = ("webhooks", "api")

@@ -1,87 +1,54 @@
 """The door to launched campaigns: the list, the page of one, its people and waves, and what only a person may decide."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from math import ceil
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from blueprints import security, viewing
+from blueprints.campaign_list import FILTERS, list_rows, wanted_campaigns
+from blueprints.campaign_views import campaign_view, span_of
 from blueprints.database import db, writing
 from blueprints.forms import PlainForm, SendAgainForm
 from blueprints.requests import local_path, whole_number
 from blueprints.runtime import now, redis_url
 from blueprints.security import needs
-from core import control, decisions, lookups
-from core.approvals import approved_by
+from core import decisions, lookups
 from core.bars import barred
-from core.clocks import hours_of, hours_words
 from core.deliveries import deliveries_of
+from core.errors import Invalid
 from core.message_log import find_endpoint
-from core.models import Campaign, Wave
-from core.progress import Progress, feed, progress, progress_of_each, wave_counts
-from core.provider_state import trouble
-from core.reasons import Out, wave_next
-from core.requests import wave_plan
+from core.models import Wave
+from core.progress import wave_counts
+from core.reasons import wave_next
 from core.shown_numbers import grouped
-from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState, WaveState
+from core.states import CampaignState, ContactState
 from core.suppressions import add_numbers, cut_reason
+from core.wall import wall
 from jobs.queue import TICK, announce, ring
 
 bp = Blueprint("campaigns", __name__, url_prefix="/campaigns")
-
-SHOWN = {
-    "live": LIVE_CAMPAIGNS, "drafts": (CampaignState.DRAFT, CampaignState.AWAITING_APPROVAL),
-    "approval": (CampaignState.AWAITING_APPROVAL,), "ended": ENDED_CAMPAIGNS,
-}  # fmt: skip
-FRAGMENTS = ("head", "numbers", "waves", "feed")
-
-
-@dataclass(frozen=True)
-class CampaignView:
-    """Everything that the live part of a campaign's page shows; one function builds it for the page and for the stream."""
-
-    campaign: Campaign
-    progress: Progress
-    waves: list[tuple[Wave, dict[str, int]]]
-    waves_to_come: int
-    feed: list[Any]
-    last_event_at: datetime | None
-    tone: str
-    masked: bool
-    approved_by: str
-    hours: str
-    acts: tuple[str, ...]
-    finishing: Out
 
 
 @bp.get("/")
 @needs("viewer")
 def index() -> ResponseReturnValue:
-    shown = request.args.get("show", "all")
-    search = request.args.get("q", "").replace("\0", "").strip()[:255]
-    page = lookups.campaigns_page(db.session(), SHOWN.get(shown, ()), search, whole_number("before"))
-    rows = board_rows(db.session(), page.rows)
-    template = "campaigns/_rows.html" if request.args.get("fragment") == "rows" else "campaigns/index.html"
-    asked = lookups.count_campaigns(db.session(), CampaignState.AWAITING_APPROVAL)
-    return render_template(template, page=page, rows=rows, shown=shown, search=search, asked=asked)
-
-
-def board_rows(session: Session, campaigns: Any) -> list[tuple[Campaign, Progress | None, bool]]:
-    """Each campaign with its numbers (a draft has none yet), and whether somebody has to do something about it."""
-    undecided = lookups.undecided_campaigns(session, [one.id for one in campaigns])
-    known = progress_of_each(session, [one for one in campaigns if one.state != CampaignState.DRAFT])
-    return [
-        (
-            one,
-            known.get(one.id),
-            bool((one.hold and one.state in LIVE_CAMPAIGNS) or one.alarm) or one.id in undecided,
-        )
-        for one in campaigns
-    ]
+    """The wall above the list, unless something is looked for in the list."""
+    session, given, problem = db.session(), request.args, None
+    try:
+        wanted = wanted_campaigns(session, given)
+    except Invalid as error:
+        wanted, problem = lookups.WantedCampaigns(), error
+    page = lookups.campaigns_page(session, wanted, whole_number("before"))
+    here = {name: given[name] for name in ("show", *FILTERS) if given.get(name)}
+    parts = {"page": page, "rows": list_rows(session, page.rows), "here": here, "masked": viewing.sees_masked()}
+    if given.get("fragment") == "rows":
+        return render_template("campaigns/_rows.html", **parts)
+    asked = lookups.count_campaigns(session, CampaignState.AWAITING_APPROVAL)
+    told = None if here or given.get("before") else wall(session, now())
+    return render_template(
+        "campaigns/index.html", asked=asked, wall=told, links=True, owners=lookups.owners(session), problem=problem, **parts
+    ), 422 if problem else 200  # fmt: skip
 
 
 @bp.get("/<int:campaign_id>")
@@ -92,7 +59,7 @@ def show(campaign_id: int) -> ResponseReturnValue:
         return redirect(url_for("compose.what", campaign_id=campaign_id), 303)
     if campaign.state == CampaignState.AWAITING_APPROVAL:
         return redirect(url_for("approvals.show", campaign_id=campaign_id), 303)
-    view = campaign_view(db.session(), campaign, viewing.sees_masked())
+    view = campaign_view(db.session(), campaign, viewing.sees_masked(), span_of(request.args))
     told = find_endpoint(db.session(), campaign_id) if viewing.may("launcher") else None
     return render_template("campaigns/show.html", view=view, campaign=campaign, told=told, **_contacts(campaign_id))
 
@@ -115,38 +82,6 @@ def _contacts(campaign_id: int) -> dict[str, Any]:
     page = lookups.contacts_page(db.session(), campaign_id, state, after)
     return {"page": page, "state": state, "after": after, "masked": viewing.sees_masked(),
             "barred": barred(db.session(), [contact.number for contact in page.rows], now())}  # fmt: skip
-
-
-def campaign_view(session: Session, campaign: Campaign, masked: bool) -> CampaignView:
-    numbers = progress(session, campaign)
-    plan = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch)
-    to_come = ceil(numbers.counts[ContactState.READY] / plan.size)
-    waves = [(wave, wave_counts(session, wave)) for wave in lookups.waves_of(session, campaign.id)]
-    tone = _tone(campaign, [wave for wave, _ in waves], trouble(session, now()) is not None)
-    return CampaignView(
-        campaign, numbers, waves, to_come, feed(session, campaign.id),
-        lookups.last_event_at(session, campaign.id), tone, masked,
-        approved_by(session, campaign.id), hours_words(campaign) if hours_of(campaign) else "",
-        control.acts_of(campaign), control.finishing(session, campaign.id),
-    )  # fmt: skip
-
-
-def _tone(campaign: Campaign, waves: list[Wave], ails: bool) -> str:
-    """The colour of the sentence: does somebody have to do something, about the campaign or about what `ails` the provider?"""
-    if (
-        (ails and campaign.state == CampaignState.RUNNING)
-        or campaign.hold
-        or campaign.alarm
-        or any(wave.state == WaveState.NEEDS_PERSON for wave in waves)
-    ):
-        return "bad"
-    if campaign.state in (CampaignState.PAUSED, CampaignState.STOPPING) or any(
-        w.state == WaveState.UNKNOWN for w in waves
-    ):
-        return "warn"
-    return {CampaignState.COMPLETED: "good", CampaignState.RUNNING: "info"}.get(
-        CampaignState(campaign.state), "neutral"
-    )
 
 
 @bp.get("/<int:campaign_id>/contacts/<int:contact_id>")

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import RadioField, StringField
+from wtforms import RadioField, SelectField, StringField
 
 from blueprints.database import db, writing
 from blueprints.forms import trimmed
@@ -13,6 +13,9 @@ from blueprints.runtime import now
 from blueprints.security import actor
 from core.errors import Invalid
 from core.installation import Choice, change_settings, value_of
+
+# More would be a page of their own.
+MOST_RADIOS = 6
 
 
 def form_of(choices: Sequence[Choice[Any]]) -> type[FlaskForm]:
@@ -22,7 +25,8 @@ def form_of(choices: Sequence[Choice[Any]]) -> type[FlaskForm]:
 def _field(choice: Choice[Any]) -> Any:
     """Where something can be chosen, the domain says what is wrong with anything else."""
     if choice.options:
-        return RadioField(choice.label, description=choice.hint, choices=dict(choice.options), validate_choice=False)
+        field = RadioField if len(choice.options) <= MOST_RADIOS else SelectField
+        return field(choice.label, description=choice.hint, choices=dict(choice.options), validate_choice=False)
     return StringField(choice.label, description=choice.hint, filters=[trimmed])
 
 

@@ -1,113 +1,165 @@
 """The doors of the live pages: event streams, and the same fragments as JSON for browsers whose streams fail."""
 
-import json
-import time
 from collections.abc import Iterator
+from uuid import uuid4
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, stream_with_context
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
 from blueprints import viewing
-from blueprints.campaigns import FRAGMENTS, board_rows, campaign_view
+from blueprints.campaign_list import list_rows
+from blueprints.campaign_views import FRAGMENTS, campaign_view, span_of
 from blueprints.database import db
-from blueprints.live_hub import BOARD, CLOSED, Hub
-from blueprints.runtime import redis_url
-from blueprints.security import needs
-from core import lookups
+from blueprints.live_hub import BOARD, WALL, Hub, Pieces, TooManyStreams, Watcher, event
+from blueprints.runtime import now, redis_url
+from blueprints.security import current_person, needs, open_door
+from core import lookups, wall_links
+from core.sign_ins import still_signed_in
+from core.wall import wall
 
 bp = Blueprint("live", __name__)
 
-HEARTBEAT_SECONDS = 15.0
 NAME = "live_hub"
+PERSON, LINK = "person", "link"
 
 
 def init_app(app: Flask) -> None:
     """Give the process its hub; gunicorn.conf.py closes it when the worker stops."""
 
-    def render(topic: int, variant: str) -> str:
+    def render(topic: int, variant: str) -> Pieces:
         with app.test_request_context():
-            return rendered(topic, variant)
+            return pieces(topic, variant)
+
+    def still_may(watchers: set[Watcher]) -> set[Watcher]:
+        with app.app_context():
+            return allowed(watchers)
 
     with app.app_context():
-        hub = app.extensions[NAME] = Hub(redis_url(), render)
+        hub = app.extensions[NAME] = Hub(redis_url(), render, still_may)
     app.extensions.setdefault("at_worker_stop", []).append(hub.close)
 
 
 @bp.get("/live")
 @needs("viewer")
 def board() -> ResponseReturnValue:
-    return _stream(BOARD)
+    return _stream(BOARD, _variant(), _me())
 
 
 @bp.get("/campaigns/<int:campaign_id>/live")
 @needs("viewer")
 def campaign(campaign_id: int) -> ResponseReturnValue:
     lookups.find_campaign(db.session(), campaign_id)
-    return _stream(campaign_id)
+    return _stream(campaign_id, f"{_variant()} {span_of(request.args)}", _me())
+
+
+@bp.get("/wall/live")
+@needs("viewer")
+def screen() -> ResponseReturnValue:
+    return _stream(WALL, "masked", _me())
+
+
+@bp.get("/wall/on/<token>/live")
+@open_door("whoever holds the link of a screen may see what the screen shows")
+def linked_screen(token: str) -> ResponseReturnValue:
+    link = wall_links.find_link(db.session(), token)
+    return _stream(WALL, "masked", Watcher((LINK, link.id), uuid4().hex))
 
 
 @bp.get("/live.json")
 @needs("viewer")
 def board_now() -> ResponseReturnValue:
-    return jsonify(json.loads(rendered(BOARD, _variant())))
+    return _page(BOARD, _variant())
 
 
 @bp.get("/campaigns/<int:campaign_id>/live.json")
 @needs("viewer")
 def campaign_now(campaign_id: int) -> ResponseReturnValue:
-    return jsonify(json.loads(rendered(campaign_id, _variant())))
+    lookups.find_campaign(db.session(), campaign_id)
+    return _page(campaign_id, f"{_variant()} {span_of(request.args)}")
 
 
-def rendered(topic: int, variant: str) -> str:
-    """The message that brings a page up to date: {"fragments": [{"target": id, "html": …}]}."""
-    if topic == BOARD:
-        page = lookups.campaigns_page(db.session(), (), "", None)
-        rows = board_rows(db.session(), page.rows)
-        pieces = {
-            f"campaign-{one.id}": render_template(
-                "campaigns/_row.html", campaign=one, progress=numbers, attention=attention
-            )
-            for one, numbers, attention in rows
+@bp.get("/wall/live.json")
+@needs("viewer")
+def screen_now() -> ResponseReturnValue:
+    return _page(WALL, "masked")
+
+
+@bp.get("/wall/on/<token>/live.json")
+@open_door("whoever holds the link of a screen may see what the screen shows")
+def linked_screen_now(token: str) -> ResponseReturnValue:
+    wall_links.find_link(db.session(), token)
+    return _page(WALL, "masked")
+
+
+def pieces(topic: int, variant: str) -> Pieces:
+    """What a page shows now: the HTML of each of its fragments, by its id."""
+    session = db.session()
+    masking, _, span = variant.partition(" ")
+    masked = masking == "masked"
+    if topic in (BOARD, WALL):
+        told = wall(session, now())
+        shown = {
+            f"live-{name}": render_template(f"wall/_{name}.html", wall=told, masked=masked, links=topic == BOARD)
+            for name in ("totals", "cards")
         }
-    else:
-        view = campaign_view(db.session(), lookups.find_campaign(db.session(), topic), variant == "masked")
-        pieces = {
-            f"live-{name}": render_template(f"campaigns/_{name}.html", view=view, campaign=view.campaign, pushed=True)
-            for name in FRAGMENTS
-        }
-    return json.dumps({"fragments": [{"target": target, "html": html} for target, html in pieces.items()]})
+        return shown if topic == WALL else shown | _rows(masked)
+    view = campaign_view(session, lookups.find_campaign(session, topic), masked, span)
+    return {
+        f"live-{name}": render_template(f"campaigns/_{name}.html", view=view, campaign=view.campaign, pushed=True)
+        for name in FRAGMENTS
+    }
+
+
+def _rows(masked: bool) -> Pieces:
+    page = lookups.campaigns_page(db.session(), lookups.WantedCampaigns(), None)
+    return {
+        f"campaign-{row.campaign.id}": render_template("campaigns/_row.html", row=row, masked=masked)
+        for row in list_rows(db.session(), page.rows)
+    }
+
+
+def allowed(watchers: set[Watcher]) -> set[Watcher]:
+    """Those of them whose sign-in, or whose link, is still good: two questions for however many."""
+    people = {one.browser[1]: one.browser[2] for one in watchers if one.owner[0] == PERSON}  # type: ignore[index]
+    links = {one.owner[1] for one in watchers if one.owner[0] == LINK}  # type: ignore[index]
+    signed_in = still_signed_in(db.session(), people, now()) if people else set()
+    good = wall_links.still_good(db.session(), links) if links else set()
+    return {
+        one for one in watchers
+        if (one.browser[1] in signed_in if one.owner[0] == PERSON else one.owner[1] in good)  # type: ignore[index]
+    }  # fmt: skip
+
+
+def _me() -> Watcher:
+    person = current_person()
+    assert person is not None
+    return Watcher((PERSON, person.id), (PERSON, person.sign_in_id, person.role))
 
 
 def _variant() -> str:
     return "masked" if viewing.sees_masked() else "full"
 
 
-def _stream(topic: int) -> Response:
+def _page(topic: int, variant: str) -> ResponseReturnValue:
+    """Those who ask together share one rendering, as those who watch do."""
     hub: Hub = current_app.extensions[NAME]
-    still_here = viewing.stream_guard()
-    viewer = hub.join(topic, _variant())
+    page = hub.page(topic, variant)
+    return jsonify(fragments=[{"target": name, "html": html} for name, (html, _) in page.pieces.items()])
+
+
+def _stream(topic: int, variant: str, watcher: Watcher) -> Response:
+    hub: Hub = current_app.extensions[NAME]
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     try:
-        first = hub.first_for(viewer)
-    except BaseException:
-        hub.leave(viewer)
-        raise
+        viewer = hub.join(topic, variant, watcher)
+    except TooManyStreams:
+        return Response(event("full", {}), mimetype="text/event-stream", headers=headers)
     db.session.remove()
 
-    def events() -> Iterator[str]:
-        yield f"retry: 2000\nevent: snapshot\ndata: {first}\n\n"
-        asked_at = time.monotonic()
-        while not hub.closed:
-            message = viewer.next(HEARTBEAT_SECONDS)
-            if message == CLOSED:
-                return
-            if time.monotonic() - asked_at >= HEARTBEAT_SECONDS:  # on a busy page no heartbeat is ever due
-                if not still_here():
-                    yield "event: gone\ndata: {}\n\n"
-                    return
-                asked_at = time.monotonic()
-            yield f"event: fragment\ndata: {message}\n\n" if message else "event: heartbeat\ndata: {}\n\n"
+    def events() -> Iterator[bytes]:
+        yield b"retry: 2000\n"
+        yield from hub.events(viewer)
 
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = Response(stream_with_context(events()), mimetype="text/event-stream", headers=headers)
     # Not at the end of the generator: one that nobody began to read (HEAD, a viewer who left at once) never comes to it.
     response.call_on_close(lambda: hub.leave(viewer))

@@ -1,18 +1,12 @@
 """Who looks, and how much of a number they see."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask
 
-from blueprints.database import db
-from blueprints.runtime import now
-from blueprints.security import cookie_name, current_person
-from core import sign_ins
-from core.shown_numbers import grouped, masked
-
-NUMBER_IN_TEXT = re.compile(r"\+\d[\d ().-]{5,18}\d")
+from blueprints.security import current_person
+from core.shown_numbers import grouped, masked, masked_in
 
 # Variables that name a person, the likeliest first, without case and marks.
 NAMES = (("name",), ("fullname",), ("customername",), ("firstname", "lastname"), ("vorname", "nachname"), ("company",))
@@ -49,21 +43,4 @@ def shown_name(context: Mapping[str, Any]) -> str:
 
 
 def shown_sentence(text: str, hidden: bool = False) -> str:
-    """A sentence in which numbers may stand, as those of an alarm or of the provider do."""
-    return NUMBER_IN_TEXT.sub(lambda found: masked(found.group()), text) if hidden else text
-
-
-def stream_guard() -> Callable[[], bool]:
-    """A question for later, when the request is long over: is its sign-in still good, and of somebody in the same role?
-
-    Holds no database session between asks.
-    """
-    app, token = current_app._get_current_object(), request.cookies.get(cookie_name(), "")  # type: ignore[attr-defined]
-    person = current_person()
-
-    def still_the_same() -> bool:
-        with app.app_context():
-            sign_in = sign_ins.find_sign_in(db.session(), token, now())
-            return sign_in is not None and person is not None and sign_in.person.role == person.role
-
-    return still_the_same
+    return masked_in(text) if hidden else text

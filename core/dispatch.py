@@ -11,12 +11,14 @@ from core.asking import is_due, may_give_up, note_ring
 from core.audit import CALLBOARD, note
 from core.decisions import it_was_sent
 from core.guards import BREAKER, LATE, held_by, hold, late_words, too_late, was_sent, why_open
+from core.health import NO_WAVES, open_waves
 from core.launch import lock_campaign
 from core.ledger import settle_wave
 from core.lines import busy, free_lines, had_its_turn, unsettled_in, wants_nothing
 from core.models import Campaign, Contact, Wave
 from core.moves import move_campaign
 from core.next_contacts import leave_out_clock
+from core.notices import tell_people
 from core.pacing import STRICT
 from core.provider_binding import why_not_ours
 from core.provider_state import known_state, quota_limits, trouble
@@ -93,6 +95,7 @@ def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> 
         wants_nothing(campaign)
         reason = _resting(session, campaign, waves)
     say(campaign, reason, now)
+    tell_people(session, campaign, open_waves(session, [campaign.id]).get(campaign.id, NO_WAVES), now)
     _collect(waves, round_, now)
     round_.changed = round_.changed or before != _shown(campaign)
     return round_
@@ -154,7 +157,7 @@ def _look_after(session: Session, campaign: Campaign, wave: Wave, now: datetime)
         words = f"Wave {wave.ordinal} may or may not have been sent; somebody must decide."
         note(session, CALLBOARD, "wave.needs_person", "campaign", campaign.id, now, summary=words)
     elif not finish_if_settled(session, wave, now) and wave.state not in _UNDECIDED and may_give_up(session, wave, now):
-        settle_wave(session, wave, now)
+        settle_wave(session, wave, now, is_given_up=True)
     if wave.differs_since is not None:
         note_difference(session, wave, now)
 

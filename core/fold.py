@@ -85,10 +85,12 @@ def _merge_status(attempt: Attempt, fact: CallFact) -> tuple[str, str | None, st
     return winner, fact.word if winner == told else attempt.word, contradiction
 
 
-def fold(wave: Wave | None, attempts: Sequence[Attempt], now: datetime) -> tuple[ContactState, bool] | None:
+def fold(wave: Wave | None, attempts: Sequence[Attempt], is_given_up: bool = False) -> tuple[ContactState, bool] | None:
     """The state of a contact whose current wave is `wave`, and whether it is settled.
 
-    `attempts` are all of the contact's, over all its waves. None when no wave decides (ready, excluded, cancelled stay as they are).
+    `is_given_up` says that nothing more is waited for: the time for it is over, and the provider was asked once more
+    (core/asking.py). A finished wave was given up, or complete. `attempts` are all of the contact's, over all its waves. None when
+    no wave decides (ready, excluded, cancelled stay as they are).
     """
     if wave is None:
         return None
@@ -96,7 +98,7 @@ def fold(wave: Wave | None, attempts: Sequence[Attempt], now: datetime) -> tuple
         return ContactState.QUEUED, False
     here = sorted((a for a in attempts if a.wave_id == wave.id), key=age)
     outcomes = [a for a in here if a.status != AttemptStatus.DIALLING]
-    quiet = wave.state == WaveState.FINISHED or now >= silence_ends(wave)
+    quiet = is_given_up or wave.state == WaveState.FINISHED
     if not quiet and not _settles(outcomes, wave.retry_attempts):
         if not here or here[-1].status == AttemptStatus.DIALLING:
             return (ContactState.DIALLING if here else ContactState.SUBMITTED), False
@@ -116,7 +118,7 @@ def _settles(outcomes: Sequence[Attempt], retries: int) -> bool:
 
 
 def silence_ends(wave: Wave) -> datetime:
-    """When a contact of this wave that reported nothing (more) counts as `no_news`."""
+    """Until when it is waited for what a contact of this wave reports; then the provider is asked once more."""
     start = max(wave.accepted_at or wave.claimed_at or wave.cut_at, wave.starts_at or wave.cut_at)
     longest = start + ceil(wave.size / wave.lines) * (wave.retry_attempts + 1) * LONGEST_CALL + SILENCE_MARGIN
     return longest if wave.provider_over_at is None else min(longest, wave.provider_over_at + OVER_GRACE)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core.audit import Actor, note
 from core.errors import Invalid
 from core.models import Setting
+from core.schedule import zone_names
 
 T = TypeVar("T")
 MOST_PEOPLE = 1_000_000
@@ -59,6 +60,12 @@ def number_or_nothing(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
+def zone_name(text: str) -> str:
+    if text not in zone_names():
+        raise Invalid("Choose a time zone of the list.")
+    return text
+
+
 def yes_or_no(text: str) -> bool:
     if text not in dict(YES_NO):
         raise Invalid("Choose yes or no.")
@@ -83,7 +90,12 @@ LINES_IN_ALL: Choice[int | None] = Choice(
     "each campaign's own number counts, and the provider's quota where it tells one. What is handed over already goes on.",
     None, lines_or_none, number_or_nothing,
 )  # fmt: skip
-CHOICES: tuple[Choice[Any], ...] = (APPROVAL_ABOVE, LINES_IN_ALL, DO_NOT_CALL_BY_OUTCOME)
+HOME_ZONE: Choice[str] = Choice(
+    "home_zone", "A day begins by the clock of",
+    "What “today” means on the wall, where everybody sees the same numbers.",
+    "UTC", zone_name, lambda value: value, tuple((zone, zone) for zone in zone_names()),
+)  # fmt: skip
+CHOICES: tuple[Choice[Any], ...] = (APPROVAL_ABOVE, LINES_IN_ALL, DO_NOT_CALL_BY_OUTCOME, HOME_ZONE)
 
 
 def value_of(session: Session, choice: Choice[T]) -> T:

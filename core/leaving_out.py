@@ -42,7 +42,7 @@ def _give_back_outcomes(session: Session, called: Mapping[int, str], now: dateti
     for contact in session.scalars(mine).all():
         attempts = known[contact.id]
         contact.wave_id, contact.reason = max(attempts, key=age).wave_id, called[contact.id]
-        if (folded := fold(waves[contact.wave_id], attempts, now)) is not None:
+        if (folded := fold(waves[contact.wave_id], attempts)) is not None:
             contact.state, contact.settled_at = folded[0], now if folded[1] else None
     session.flush()
     for wave_id in sorted(waves):

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
+from core.call_times import keep_calls
 from core.facts import AttemptStatus, CallFact, CampaignFact
 from core.fold import age, change, fold, merge
 from core.installation import DO_NOT_CALL_BY_OUTCOME, value_of
@@ -71,6 +72,9 @@ def apply_call(session: Session, wave: Wave, fact: CallFact, now: datetime) -> A
         applied.frees = frees_a_line(session, wave, now)
     elif wave.state == WaveState.FINISHED and wave.differs_since is not None:
         note_difference(session, wave, now)
+    if wave.calls_by_hour is not None and applied.verdict in (Verdict.APPLIED, Verdict.LATE):
+        session.flush()
+        keep_calls(session, wave)
     return applied
 
 
@@ -121,7 +125,7 @@ def apply_campaign(session: Session, wave: Wave, fact: CampaignFact, now: dateti
     applied = apply_counters(wave, fact, now)
     if applied.verdict != Verdict.REPEAT:
         note_difference(session, wave, now)
-        applied.frees = fact.over and settle_wave(session, wave, now)
+        applied.frees = fact.over and settle_wave(session, wave, now, is_given_up=False)
     return applied
 
 
@@ -165,8 +169,8 @@ def mark_submitted(session: Session, wave: Wave) -> None:
     )
 
 
-def settle_wave(session: Session, wave: Wave, now: datetime) -> bool:
-    """Fold every unsettled contact again because time passed or the provider's campaign ended; True when the wave finished."""
+def settle_wave(session: Session, wave: Wave, now: datetime, *, is_given_up: bool) -> bool:
+    """Fold every unsettled contact again because it is given up or the provider's campaign ended; True when the wave finished."""
     session.flush()
     contacts = session.scalars(select(Contact).where(Contact.wave_id == wave.id, Contact.settled_at.is_(None))).all()
     known: dict[int, list[Attempt]] = {contact.id: [] for contact in contacts}
@@ -175,14 +179,21 @@ def settle_wave(session: Session, wave: Wave, now: datetime) -> bool:
     )):  # fmt: skip
         known[attempt.contact_id].append(attempt)
     for contact in contacts:
-        refold(session, contact, wave, known[contact.id], now)
+        refold(session, contact, wave, known[contact.id], now, is_given_up)
     return finish_if_settled(session, wave, now)
 
 
-def refold(session: Session, contact: Contact, wave: Wave | None, attempts: Sequence[Attempt], now: datetime) -> None:
+def refold(
+    session: Session,
+    contact: Contact,
+    wave: Wave | None,
+    attempts: Sequence[Attempt],
+    now: datetime,
+    is_given_up: bool = False,
+) -> None:
     """Recompute a contact from its current wave and all its attempts; correct kept counts if its wave was counted already."""
     change(contact, attempts=len(attempts))
-    folded = fold(wave, attempts, now)
+    folded = fold(wave, attempts, is_given_up)
     if wave is None or folded is None:
         return
     held, (state, settled) = contact.state, folded

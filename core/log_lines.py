@@ -27,7 +27,7 @@ _SECRETS = (
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "<token>"),
     (re.compile(r"(?<![\w/])[0-9a-fA-F]{40,}(?!\w)"), "<signature>"),
     # Addresses: what stands after these is a key, and so is a password before a host.
-    (re.compile(r"(/(?:webhooks|links)/)[^\s/?#'\"]+"), r"\1<token>"),
+    (re.compile(r"(/(?:webhooks|links|wall/on)/)[^\s/?#'\"]+"), r"\1<token>"),
     (re.compile(r"([?&](?:code|state)=)[^\s&'\"]+"), r"\1<secret>"),
     (re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@"), r"\1<secret>@"),
     # +14155550123, +1 (415) 555-0123, and the digits alone; not inside an id such as a UUID.

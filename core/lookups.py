@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from core.errors import NotFound
 from core.models import Attempt, Campaign, Contact, Wave
-from core.states import CampaignState, ContactState, WaveState
+from core.states import CampaignState, ContactState
 
 T = TypeVar("T")
 PAGE = 25
 MOST_WAVES = 1_000_000
+MOST_OWNERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,39 @@ def find_campaign(session: Session, campaign_id: int) -> Campaign:
     return campaign
 
 
-def campaigns_page(
-    session: Session, states: Sequence[CampaignState], search: str, before: int | None
-) -> Page[Campaign]:
+@dataclass(frozen=True, slots=True)
+class WantedCampaigns:
+    """Which campaigns a list is to show: everything that is set has to fit. `since` and `until` are about when they were made."""
+
+    states: Sequence[CampaignState] = ()
+    search: str = ""
+    owner: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def campaigns_page(session: Session, wanted: WantedCampaigns, before: int | None) -> Page[Campaign]:
     """Newest first, without test calls; `before` is the id that the previous page ended with."""
     query = select(Campaign).where(Campaign.is_test.is_(False)).order_by(Campaign.id.desc()).limit(PAGE + 1)
-    if states:
-        query = query.where(Campaign.state.in_(states))
-    if search:
-        query = query.where(func.lower(Campaign.name).contains(search.lower(), autoescape=True))
+    if wanted.states:
+        query = query.where(Campaign.state.in_(wanted.states))
+    if wanted.search:
+        query = query.where(func.lower(Campaign.name).contains(wanted.search.lower(), autoescape=True))
+    if wanted.owner:
+        query = query.where(Campaign.created_by == wanted.owner)
+    if wanted.since:
+        query = query.where(Campaign.created_at >= wanted.since)
+    if wanted.until:
+        query = query.where(Campaign.created_at < wanted.until)
     if before:
         query = query.where(Campaign.id < before)
     return page_of(session.scalars(query).all(), PAGE, lambda campaign: campaign.id)
+
+
+def owners(session: Session) -> Sequence[str]:
+    """Who made campaigns, by name."""
+    made = select(Campaign.created_by).where(Campaign.created_by != "", Campaign.is_test.is_(False)).distinct()
+    return session.scalars(made.order_by(Campaign.created_by).limit(MOST_OWNERS)).all()
 
 
 def count_campaigns(session: Session, state: CampaignState) -> int:
@@ -65,12 +87,6 @@ def contacts_page(session: Session, campaign_id: int, state: ContactState | None
     return page_of(session.scalars(query).all(), PAGE, lambda contact: contact.position)
 
 
-def undecided_campaigns(session: Session, campaign_ids: Sequence[int]) -> set[int]:
-    """Those of them with a wave that waits for a person's decision."""
-    waves = select(Wave.campaign_id).where(Wave.campaign_id.in_(campaign_ids), Wave.state == WaveState.NEEDS_PERSON)
-    return set(session.scalars(waves))
-
-
 def find_contact(session: Session, campaign_id: int, contact_id: int) -> Contact:
     contact = session.get(Contact, contact_id)
     if contact is None or contact.campaign_id != campaign_id:
@@ -84,9 +100,14 @@ def attempts_of(session: Session, contact_id: int) -> list[Attempt]:
     return sorted(attempts, key=lambda a: (a.started_at or a.first_seen_at, a.call_id))
 
 
-def waves_of(session: Session, campaign_id: int) -> Sequence[Wave]:
+def waves_of(session: Session, campaign_id: int, most: int | None = None) -> Sequence[Wave]:
     """Newest first."""
-    return session.scalars(select(Wave).where(Wave.campaign_id == campaign_id).order_by(Wave.ordinal.desc())).all()
+    mine = select(Wave).where(Wave.campaign_id == campaign_id).order_by(Wave.ordinal.desc())
+    return session.scalars(mine.limit(most)).all()
+
+
+def count_waves(session: Session, campaign_id: int) -> int:
+    return session.scalar(select(func.count()).where(Wave.campaign_id == campaign_id)) or 0
 
 
 def find_wave(session: Session, campaign_id: int, ordinal: int) -> Wave:

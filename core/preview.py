@@ -8,19 +8,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.clocks import hours_of, hours_words
-from core.hours import instant_words, open_time_ends, opens_at, place
+from core.hours import instant_words, opens_at, place
 from core.launch import variables_of
 from core.lists import callable_count
 from core.models import Campaign, ContactList, Row, Suppression
+from core.pace import ends_between
 from core.pacing import PROVIDER
 from core.requests import TargetRequest, WavePlan, build_request, wave_plan
 from core.schedule import expected_length
 from core.states import CALLABLE_VERDICTS, RowVerdict
 
 MASK = "put in at the POST"
-# Clocks of all the world, but for those that differ from these by a part of an hour: at most three quarters.
-WHOLE_HOURS = tuple(f"Etc/GMT{hours:+}" for hours in range(-14, 13))
-NEXT_WHOLE_HOUR = timedelta(minutes=45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +54,8 @@ def summary_of(campaign: Campaign, contact_list: ContactList, now: datetime) -> 
     start = max(campaign.start_at or now, now)
     plan = wave_plan(campaign.wave_size, people)
     excluded = sum(int(count) for count in contact_list.counts.values()) - people
-    ends = _ends(campaign, start, low, high) if people else (None, None)
+    ends = ends_between(campaign, start, low, high) if people else (None, None)
     return Summary(people, excluded, plan, low, high, hours_words(campaign), *ends)
-
-
-def _ends(
-    campaign: Campaign, start: datetime, low: timedelta, high: timedelta
-) -> tuple[datetime | None, datetime | None]:
-    """Between when and when calling is expected to end that begins at `start` and rests outside the hours."""
-    hours = hours_of(campaign)
-    if hours is None:
-        return start + low, start + high
-    if campaign.hours_by == "campaign":
-        zones = [campaign.zone]
-        return open_time_ends(hours, zones, start, low), open_time_ends(hours, zones, start, high)
-    somewhere = [at for zone in WHOLE_HOURS if (at := opens_at(hours, [zone], start))]
-    return (max(start, min(somewhere) - NEXT_WHOLE_HOUR) + low if somewhere else None), None
 
 
 def hours_now(campaign: Campaign, now: datetime) -> str:

@@ -7,13 +7,14 @@ from datetime import datetime
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.models import AuditEntry, Campaign, Contact, Delivery, Wave
+from core.models import Attempt, AuditEntry, Campaign, Contact, Delivery, Wave
 from core.states import GIVEN_BACK, ContactState, Verdict
 
 OUTCOMES = (
     ContactState.ANSWERED, ContactState.VOICEMAIL, ContactState.NO_ANSWER, ContactState.BUSY, ContactState.DECLINED,
     ContactState.FAILED, ContactState.UNCLEAR,
 )  # fmt: skip
+MOST_ASKED_WAVES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,10 @@ _REFUSED = {
 
 
 def feed(session: Session, campaign_id: int, most: int = 12) -> list[FeedLine]:
-    """What happened lately, newest first: deliveries that moved something or were refused, and what people did."""
+    """What happened lately, newest first: deliveries that moved something or were refused, and what people did.
+
+    Where nothing is delivered, the newest calls that were found by asking.
+    """
     told = select(
         Delivery.id,
         Delivery.received_at,
@@ -165,8 +169,22 @@ def feed(session: Session, campaign_id: int, most: int = 12) -> list[FeedLine]:
         )
         for d in deliveries
     ]
+    lines = lines or _asked(session, campaign_id, most)
     lines += [FeedLine(entry.at, entry.summary, "neutral") for entry in entries]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:most]
+
+
+def _asked(session: Session, campaign_id: int, most: int) -> list[FeedLine]:
+    waves = select(Wave.id).where(Wave.campaign_id == campaign_id).order_by(Wave.id.desc()).limit(MOST_ASKED_WAVES)
+    calls = (
+        select(Attempt.ended_at, Attempt.first_seen_at, Attempt.status, Contact.number)
+        .join(Contact, Contact.id == Attempt.contact_id)
+        .where(Attempt.wave_id.in_(session.scalars(waves).all()))
+    )
+    return [
+        FeedLine(ended_at or seen_at, "Found by asking the provider.", "good", number, state=status)
+        for ended_at, seen_at, status, number in session.execute(calls.order_by(Attempt.id.desc()).limit(most))
+    ]
 
 
 def _words(event: str | None, status: str | None, verdict: str, words: str) -> str:

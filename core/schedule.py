@@ -1,6 +1,7 @@
 """Local times of named zones as instants, and how long calling is likely to take."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from math import ceil
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -62,10 +63,11 @@ def zone_info(zone: str) -> ZoneInfo:
         raise Invalid("Choose a time zone of the list.", "zone") from None
 
 
-def zone_names() -> list[str]:
-    """The zones people live in, UTC first; without the old names that say no place."""
+@cache
+def zone_names() -> tuple[str, ...]:
+    """The zones people live in, UTC first; without the old names that say no place. Kept: the library looks through its files."""
     places = {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
-    return ["UTC", *sorted(name for name in available_timezones() if name.split("/")[0] in places)]
+    return ("UTC", *sorted(name for name in available_timezones() if name.split("/")[0] in places))
 
 
 def span(length: timedelta) -> str:

@@ -1,11 +1,13 @@
 """How a number stands on a page: grouped as its country writes it, or masked."""
 
+import re
 from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
 LAST_DIGITS_SHOWN = 2
+IN_TEXT = re.compile(r"\+\d[\d ().-]{5,18}\d")
 
 
 @lru_cache(maxsize=20_000)
@@ -28,3 +30,8 @@ def masked(number: str) -> str:
         "•" if character.isdigit() and place < keep_from else character for place, character in enumerate(rest)
     )
     return f"{code}{gap}{hidden}"
+
+
+def masked_in(text: str) -> str:
+    """A sentence with every number in it masked, as those of an alarm or of the provider may have."""
+    return IN_TEXT.sub(lambda found: masked(found.group()), text)

@@ -1,6 +1,7 @@
 """Signed-in browsers: a random token in a cookie, its hash in a row that can be revoked; and how often one may try."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -185,6 +186,12 @@ def good_sign_ins(now: datetime) -> Select[SignIn]:
             Person.is_active,
         )
     )
+
+
+def still_signed_in(session: Session, roles: Mapping[int, str], now: datetime) -> set[int]:
+    """Which of these sign-ins (their ids, each with its person's role then) are still good, and of somebody in the same role."""
+    mine = good_sign_ins(now).with_only_columns(SignIn.id, Person.role).where(SignIn.id.in_(roles))
+    return {sign_in_id for sign_in_id, role in session.execute(mine) if roles[sign_in_id] == role}
 
 
 def seen_lately(sign_in: SignIn, now: datetime) -> bool:

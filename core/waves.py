@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from core.call_times import keep_calls
 from core.messages import hears_of_calls
 from core.models import Campaign, Contact, Reservation, Wave
 from core.next_contacts import next_contacts
@@ -160,6 +161,7 @@ def finish_if_settled(session: Session, wave: Wave, now: datetime) -> bool:
     move_wave(wave, WaveState.FINISHED, "Everybody in it is settled.", now)
     wave.finished_at, wave.next_poll_at = now, None
     wave.counts = count_states(session, wave.id)
+    keep_calls(session, wave)
     if wave.differs_since is not None:
         note_difference(session, wave, now)
     release(session, wave)

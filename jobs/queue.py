@@ -21,6 +21,8 @@ MAIL = "mail"
 SUPPRESSIONS = "suppressions"
 # And ones for deliveries that are read again, for what is kept no longer, and for a delivery that we send to ourselves.
 REPLAY, CLEAN_UP, CONNECTION = "replay", "clean_up", "connection"
+# And one for what a person is told of campaigns.
+NOTICE = "notice"
 # And one for the question how many calls the provider still allows us.
 QUOTA = "quota"
 # The longest a job may run, in seconds. A wave that is `submitting` for longer than its job can live is `unknown`.
@@ -35,13 +37,14 @@ JOBS = {
     OUTGOING: (OUTGOING, "jobs.outgoing.send_messages"),
     QUOTA: (ASK, "jobs.quota.ask_quota"),
     MAIL: (OUTGOING, "jobs.mail.mail_link"),
+    NOTICE: (OUTGOING, "jobs.notices.send_notice"),
     REPLAY: (LISTS, "jobs.replay.replay"),
     CLEAN_UP: (LISTS, "jobs.clean_up.clean_up"),
     CONNECTION: (OUTGOING, "jobs.connection.try_connection"),
 }
 A_MINUTE, TEN_MINUTES, A_DAY = 60, 600, 86400
 # Seconds: a job that died before it began is rung for again by the tick after them. Where many wait, no more may be added than go.
-ONCE_WITHIN = {TICK: A_MINUTE, SUBMIT: 10, ASK: 2 * A_MINUTE, OUTGOING: A_MINUTE, QUOTA: A_MINUTE, MAIL: A_MINUTE,
+ONCE_WITHIN = {TICK: A_MINUTE, SUBMIT: 10, ASK: 2 * A_MINUTE, OUTGOING: A_MINUTE, QUOTA: A_MINUTE, MAIL: A_MINUTE, NOTICE: A_MINUTE,
                REPLAY: 2 * A_MINUTE, CLEAN_UP: TEN_MINUTES}  # fmt: skip
 CHANNEL = "callboard:changed"
 
@@ -81,7 +84,12 @@ def ring(redis_url: str, name: str, row_id: int, *, always: bool = False) -> boo
             return True
         bell = queue(queue_name, redis)
         bell.enqueue_call(
-            job, args=(row_id,), result_ttl=0, failure_ttl=A_DAY, ttl=TEN_MINUTES, at_front=name in (MAIL, CONNECTION)
+            job,
+            args=(row_id,),
+            result_ttl=0,
+            failure_ttl=A_DAY,
+            ttl=TEN_MINUTES,
+            at_front=name in (MAIL, NOTICE, CONNECTION),
         )
     except (RedisError, OSError) as error:
         log.warning("could not ring %s: %s", name, error)

@@ -14,6 +14,7 @@ from core.links import unmailed_links
 from core.lists import waiting_lists
 from core.messages import progress_due, tell_progress
 from core.models import Lease
+from core.notices import notices_due
 from core.provider_state import quota_due
 from core.replays import begin_for_explained_words, is_word_waiting, unfinished_replays
 from core.retention import clean_up_due
@@ -25,6 +26,7 @@ from jobs.queue import (
     CLEAN_UP,
     LISTS,
     MAIL,
+    NOTICE,
     OUTGOING,
     QUOTA,
     REPLAY,
@@ -126,6 +128,8 @@ def _tell_safely(session: Session, endpoint_id: int) -> None:
 def _ring_outgoing(session: Session) -> None:
     for endpoint_id in endpoints_due(session, now()):
         ring(settings().redis_url, OUTGOING, endpoint_id)
+    for notice_id in notices_due(session, now()):
+        ring(settings().redis_url, NOTICE, notice_id)
 
 
 def _lease(session: Session, holder: str, at: datetime) -> bool:

@@ -30,6 +30,7 @@ PACKAGES = (
     Package("bootstrap", "5.3.9", ("dist/css/bootstrap.min.css", "LICENSE")),
     Package("htmx.org", "2.0.11", ("dist/htmx.min.js", "LICENSE")),
     Package("idiomorph", "0.8.0", ("dist/idiomorph.min.js", "LICENSE")),
+    Package("uplot", "1.6.32", ("dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE")),
 )
 
 

@@ -39,7 +39,10 @@
     if (Number.isNaN(instant.getTime())) return;
     const title = `${exact.format(instant)} · ${instant.toISOString().replace(/\.\d+Z$/, "Z")}`;
     if (element.title !== title) element.title = title;
-    say(element, "relative" in element.dataset ? age(instant, now) : absolute(instant, now, "seconds" in element.dataset));
+    const isToday = instant.toDateString() === now.toDateString();
+    if ("relative" in element.dataset) say(element, age(instant, now));
+    else if ("short" in element.dataset && isToday) say(element, clock.format(instant));
+    else say(element, absolute(instant, now, "seconds" in element.dataset));
   };
 
   // How fresh a live page is: silence matters only while calls are open, a broken connection always.
@@ -50,6 +53,8 @@
     const event = last ? `last event ${age(last, now)}` : "no event yet";
     if (state === "reconnecting") return [`Reconnecting… ${event}`, "warn"];
     if (state === "connecting") return [`Connecting… ${event}`, "neutral"];
+    if (state === "stale") return [`Stale: the server cannot look now, ${event}`, "bad"];
+    if (state === "slow") return [`Reconnecting… updating every 5 s, ${event}`, "warn"];
     const silence = last && Number(element.dataset.open) > 0 ? (now - last) / 1000 : 0;
     const words = state === "polling" ? `Updating every 5 s, ${event}` : `Live, ${event}`;
     return [words, silence > 300 ? "bad" : silence > 60 ? "warn" : "good"];

@@ -1,5 +1,6 @@
-// Keeps a page with `data-live-url` up to date: one event stream while the page is seen, polling where streams fail.
-// Events: `snapshot` and `fragment` ({"target", "html"} or {"fragments": [...]}), `heartbeat`, and `gone` (the session ended).
+// Keeps a page with `data-live-url` up to date: one event stream while the page is seen, polling where streams fail or would be too many.
+// Events: `snapshot` and `fragment` ({"target", "html"} or {"fragments": [...]}); `heartbeat` ({"slow": true} while the server finds
+// changes only by looking every few seconds); `stale` (it cannot look); `full` (too many streams); `gone` (the session ended).
 (() => {
   "use strict";
 
@@ -12,6 +13,8 @@
   const POLL = 5_000;
   const STREAM_AGAIN = 60_000;
   const FAILURES_BEFORE_POLLING = 3;
+  // A browser opens six connections to one host over HTTP/1.1; the rest is for pages. Further tabs ask instead.
+  const STREAMS_OF_A_BROWSER = 4;
 
   let source = null;
   let failures = 0;
@@ -19,6 +22,9 @@
   let triedAt = Date.now();
   let streamTimer = 0;
   let pollTimer = 0;
+  let isSlow = false;
+  let leavePlace = null;
+  let turn = 0;
 
   const show = (state) => {
     if (page.dataset.liveState === state) return;
@@ -31,14 +37,21 @@
     show(state);
   };
 
-  // A fragment is the whole element of that id. What the viewer opened or typed is theirs and stays.
+  // A fragment is the whole element of that id. What the viewer opened or typed is theirs and stays; so does what charts.js drew.
   const morph = ({ target, html }) => {
     const element = document.getElementById(target);
     if (!element) return;
     Idiomorph.morph(element, html, {
       morphStyle: "outerHTML",
       ignoreActiveValue: true,
-      callbacks: { beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS") && name !== "data-live-state" },
+      callbacks: {
+        beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS") && name !== "data-live-state",
+        beforeNodeMorphed: (held, fresh) => {
+          if (held.dataset?.chart === undefined || fresh.dataset?.chart === undefined) return true;
+          held.dataset.chart = fresh.dataset.chart;
+          return false;
+        },
+      },
     });
     const changed = document.getElementById(target);
     if (changed) globalThis.htmx?.process(changed);
@@ -50,9 +63,27 @@
   };
 
   const close = () => {
+    turn += 1;
     source?.close();
     source = null;
+    leavePlace?.();
+    leavePlace = null;
     clearTimeout(streamTimer);
+  };
+
+  // True when this tab may hold a stream; the place is free again when the tab is closed, whatever closes it.
+  const takePlace = async () => {
+    if (!navigator.locks) return true; // Then the server counts.
+    for (let place = 1; place <= STREAMS_OF_A_BROWSER; place += 1) {
+      const isMine = await new Promise((resolve) => {
+        navigator.locks.request(`callboard-stream-${place}`, { ifAvailable: true }, (lock) => {
+          resolve(Boolean(lock));
+          return lock && new Promise((leaveIt) => { leavePlace = leaveIt; });
+        });
+      });
+      if (isMine) return true;
+    }
+    return false;
   };
 
   const leave = () => {
@@ -67,12 +98,21 @@
     setTimeout(() => location.reload(), performance.now() < 10_000 ? 10_000 : 0);
   };
 
-  const connect = () => {
+  const isUnseen = () => document.visibilityState === "hidden" && !globalThis.callboard?.staysOn();
+
+  const connect = async () => {
     close();
-    if (document.visibilityState === "hidden") return;
+    if (isUnseen()) return;
     triedAt = Date.now();
     if (!globalThis.EventSource) {
       startPolling();
+      return;
+    }
+    const mine = turn;
+    const hasPlace = await takePlace();
+    if (mine !== turn) return; // The page was hidden, or woke, meanwhile.
+    if (!hasPlace) {
+      askInstead();
       return;
     }
     source = new EventSource(page.dataset.liveUrl);
@@ -80,14 +120,28 @@
       failures = 0;
       clearTimeout(pollTimer);
       pollTimer = 0;
-      heard("live");
-      act(event);
+      act(JSON.parse(event.data));
     });
-    on("snapshot", (event) => apply(JSON.parse(event.data)));
-    on("fragment", (event) => apply(JSON.parse(event.data)));
-    on("heartbeat", () => {});
+    const shown = (message) => {
+      apply(message);
+      heard(isSlow ? "slow" : "live");
+    };
+    on("snapshot", shown);
+    on("fragment", shown);
+    on("heartbeat", ({ slow }) => {
+      isSlow = Boolean(slow);
+      heard(isSlow ? "slow" : "live");
+    });
+    on("stale", () => heard("stale"));
+    on("full", askInstead);
     on("gone", gone);
     source.onerror = failed;
+  };
+
+  const askInstead = () => {
+    close();
+    startPolling();
+    streamTimer = setTimeout(connect, STREAM_AGAIN);
   };
 
   // The browser gives up for good after an HTTP error, so every reconnection is ours: a little later each time, never all at once.
@@ -124,7 +178,7 @@
   // A connection can die without a word: the sleep of a laptop, a proxy that forgot us.
   setInterval(() => {
     const now = Date.now();
-    if (document.visibilityState === "hidden") return;
+    if (isUnseen()) return;
     if (now - heardAt > STALE) show("reconnecting");
     if (source && now - Math.max(heardAt, triedAt) > (heardAt > triedAt ? STALE : FIRST_WORD)) failed();
   }, 1_000);
@@ -137,7 +191,11 @@
   };
 
   // Unseen tabs hold no stream: browsers allow few connections to one host, and the seventh tab would hang.
-  document.addEventListener("visibilitychange", () => (document.visibilityState === "hidden" ? leave() : wake()));
+  // One that is to notify its reader stays on.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState !== "hidden") wake();
+    else if (isUnseen()) leave();
+  });
   addEventListener("online", wake);
   addEventListener("pageshow", (event) => event.persisted && wake());
   addEventListener("pagehide", leave);

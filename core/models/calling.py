@@ -55,7 +55,8 @@ class Contact(Base):
 class Wave(Base):
     """One submission to the provider. `request` is frozen at the cut and holds neither token nor secret (those are sealed beside it).
 
-    `claim` is the token of the process that may POST it. `counts` is set when the wave is finished and corrected by late facts.
+    `claim` is the token of the process that may POST it. `counts` is set when the wave is finished and corrected by late facts; so is
+    `calls_by_hour`: calls by outcome for each hour of the campaign's clock, {"<epoch seconds>": {"answered": 3}}.
     `evidence` lists what was looked at while the wave was unknown: [{"at": iso, "looked": words, "found": words}].
     `tells_calls` says that somebody outside wants to hear of each of its calls (core/messages.py). `starts_at` is set where the
     provider was asked to start it later. `differs_since` is since when the provider's counters and ours disagree.
@@ -98,6 +99,7 @@ class Wave(Base):
     finished_at: Mapped[datetime | None]
     excluded: Mapped[int] = mapped_column(default=0)
     counts: Mapped[dict[str, Any] | None]
+    calls_by_hour: Mapped[dict[str, Any] | None]
 
     provider_id: Mapped[str | None] = mapped_column(String(200), index=True)
     provider_status: Mapped[str | None] = mapped_column(String(200))
@@ -145,7 +147,11 @@ class Attempt(Base):
     """
 
     __tablename__ = "attempt"
-    __table_args__ = (UniqueConstraint("contact_id", "wave_id", "call_id"), Index("ix_attempt_call_id", "call_id"))
+    __table_args__ = (
+        UniqueConstraint("contact_id", "wave_id", "call_id"),
+        Index("ix_attempt_call_id", "call_id"),
+        Index("ix_attempt_wave", "wave_id"),  # the calls of a wave, for the pictures of a campaign
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))

@@ -1,4 +1,4 @@
-"""Tables of what we tell others: endpoints of theirs, messages for them, and each try to hand one over."""
+"""Tables of what we tell others: programs by messages to their endpoints, people by notices."""
 
 from datetime import datetime
 from typing import Any
@@ -81,3 +81,49 @@ class MessageTry(Base):
     http_status: Mapped[int | None]
     words: Mapped[str] = mapped_column(Text, default="")
     answer: Mapped[str] = mapped_column(Text, default="")
+
+
+class NoticeChoice(Base):
+    """What one person wants to be told of campaigns, and where. `failing_percent`: when more than so many of those dialled failed.
+
+    `only_own` leaves out campaigns that others made. `chat` is the sealed address of a chat room, as Apprise writes them;
+    `chat_hint` is what of it may be shown.
+    """
+
+    __tablename__ = "notice_choice"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    ended: Mapped[bool] = mapped_column(default=False)
+    attention: Mapped[bool] = mapped_column(default=False)
+    failing_percent: Mapped[int | None]
+    only_own: Mapped[bool] = mapped_column(default=False)
+    by_mail: Mapped[bool] = mapped_column(default=True)
+    chat: Mapped[str | None] = mapped_column(Text)
+    chat_hint: Mapped[str] = mapped_column(String(64), default="")
+
+
+class Notice(Base):
+    """One thing to tell one person by one way ("mail" or "chat"), once for each `key`. State: waiting → sent or given_up.
+
+    `next_at` is the next try, or until when the one under way may last.
+    """
+
+    __tablename__ = "notice"
+    __table_args__ = (
+        UniqueConstraint("person_id", "way", "key"),
+        Index("ix_notice_due", "state", "next_at"),  # what is to be sent now
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
+    way: Mapped[str] = mapped_column(String(8))
+    key: Mapped[str] = mapped_column(String(120))
+    subject: Mapped[str] = mapped_column(Text)
+    words: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(12), default="waiting")
+    tries: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    problem: Mapped[str] = mapped_column(Text, default="")

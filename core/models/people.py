@@ -1,4 +1,4 @@
-"""Tables of who is here: people, their sign-ins, programs' tokens, and who did what."""
+"""Tables of who is here: people, their sign-ins, programs' tokens, links of screens, and who did what."""
 
 from datetime import datetime
 from typing import Any
@@ -97,6 +97,20 @@ class ApiToken(Base):
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class WallLink(Base):
+    """A link by which a screen shows all campaigns, without a sign-in and without a phone number. Only its hash is kept."""
+
+    __tablename__ = "wall_link"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(255), default="")
+    last_seen_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
 

@@ -19,12 +19,13 @@ from tests.factories import make_campaign, make_list, make_person, make_suppress
 DOORS = {
     "open": """
         api.describe auth.ask_for_link auth.check_sign_in auth.forgotten auth.sign_in health.healthz health.livez identity.begin
-        identity.come_back links.show links.use static webhooks.webhook
+        identity.come_back links.show links.use live.linked_screen live.linked_screen_now static wall.show_linked webhooks.webhook
     """,
     "viewer": """
         account.change account.change_password account.end_sign_in account.show agents.index approvals.show auth.sign_out
         auth.sign_out_everywhere auth.start campaigns.contact campaigns.contacts campaigns.index campaigns.show campaigns.wave
         inbox.index inbox.show restored.show live.board live.board_now live.campaign live.campaign_now
+        live.screen live.screen_now notices.change notices.edit notices.try_ways wall.show
     """,
     "composer": """
         agents.add agents.change agents.edit agents.new approvals.take_back campaigns.never_call_again compose.cancel_import
@@ -37,7 +38,7 @@ DOORS = {
         approvals.approve approvals.refuse campaigns.it_was_sent campaigns.leave_out campaigns.send_again campaigns.try_again
         provider.try_again control.ask_stop control.pause control.resume control.stop control.unschedule
         compose.ask compose.launch compose.place_test_call compose.test_call messages.index messages.resume messages.send_again
-        messages.send_all_again messages.show
+        messages.send_all_again messages.show wall.ask_revoke wall.list_links wall.make_link wall.revoke_link
     """,
     "admin": """
         api_tokens.add api_tokens.ask api_tokens.index api_tokens.new api_tokens.revoke audit.export_csv audit.export_jsonl

@@ -32,6 +32,7 @@ from core.models import (
 from core.row_edits import seen_of
 from core.sign_ins import Try, sign_in
 from core.suppression_imports import begin_import
+from core.wall_links import make_link as make_wall_link
 from tests.blueprints.test_api import request_of
 from tests.blueprints.test_compose import ROLES, WHEN, launch_form, path, seen
 from tests.conftest import COMPILED, Browser, close_app
@@ -49,7 +50,10 @@ from tests.factories import (
     make_token,
 )  # fmt: skip
 
-WITHOUT_ENTRY = {"webhooks.webhook": "the delivery itself is kept, and shown in the inbox"}
+WITHOUT_ENTRY = {
+    "webhooks.webhook": "the delivery itself is kept, and shown in the inbox",
+    "notices.try_ways": "the notice itself is kept, and shown to whom it went",
+}
 NEW_PASSWORD = "a sentence that nobody guesses"
 UUID = "6f0d3b1e-1111-4222-8333-944455556666"
 BEARER = {"Authorization": "Bearer token-of-a-program"}
@@ -182,6 +186,11 @@ class Desk:
         self.session.commit()
         return f"warbled_{self.me.id}"
 
+    def wall_link(self) -> int:
+        link, _ = make_wall_link(self.session, f"Screen {self.me.id}", GRACE, datetime.now(UTC))
+        self.session.commit()
+        return link.id
+
     def token(self) -> str:
         token = make_token(self.session, f"token-{self.me.id}")
         self.session.commit()
@@ -257,6 +266,7 @@ ENTRIES = {
     "messages.resume": ("endpoint.resume", lambda d: d.told("resume", disabled_at=datetime.now(UTC))),
     "messages.send_again": ("message.send_again", lambda d: d.told("{}/send-again")),
     "messages.send_all_again": ("message.send_again", lambda d: d.told("send-again")),
+    "notices.change": ("person.notices", lambda d: ("/account/notices", {"ended": "y"})),
     "people.activate": ("person.activate", lambda d: d.somebody("/activate", is_active=False)),
     "people.add": ("person.add", lambda d: ("/people/new", {"email": "new@example.com", "name": "", "role": "viewer"})),
     "people.change": ("person.change", lambda d: d.somebody(form={"name": "", "role": "launcher"})),
@@ -266,6 +276,8 @@ ENTRIES = {
     "people.unlink_identity": ("person.unlink", lambda d: d.somebody("/unlink", oidc_subject="an issuer and a subject")),
     "provider.try_it": ("provider.try", lambda d: ("/provider/try", {})),
     "settings.change": ("settings.change", lambda d: ("/settings", {"approval_above": "7"})),
+    "wall.make_link": ("wall_link.make", lambda d: ("/wall/links", {"name": "By the kitchen"})),
+    "wall.revoke_link": ("wall_link.revoke", lambda d: (f"/wall/links/{d.wall_link()}/revoke", {})),
 }  # fmt: skip
 # There nobody is signed in yet: the entry names the person that the form or the link does.
 OPEN = ("auth.ask_for_link", "auth.check_sign_in", "links.use")

@@ -131,7 +131,7 @@ def test_silence_ends_in_no_news_and_a_late_event_corrects_it(session, now):
     wave = accepted(session, campaign, now)
     end = silence_ends(wave)
     with writing(session):
-        settle_wave(session, lock_wave(session, wave.id), end)
+        settle_wave(session, lock_wave(session, wave.id), end, is_given_up=True)
     assert states(session, campaign) == ["no_news", "no_news"]
     check_boxes(session, campaign)
     late = report(session, wave, 0, A.VOICEMAIL, end + timedelta(days=2))
@@ -144,8 +144,15 @@ def test_after_the_provider_is_done_the_last_reports_still_have_two_minutes(sess
     wave = accepted(session, campaign, now)
     with writing(session):
         lock_wave(session, wave.id).provider_over_at = now
-        settle_wave(session, wave, now)
+        settle_wave(session, wave, now, is_given_up=False)
     assert states(session, campaign) == ["submitted"]
-    with writing(session):
-        settle_wave(session, lock_wave(session, wave.id), now + OVER_GRACE)
-    assert states(session, campaign) == ["no_news"]
+    assert silence_ends(wave) == now + OVER_GRACE
+
+
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(hours=1)])
+def test_a_report_after_the_silence_gives_nobody_up(session, now, after):
+    """That a call is open says that its end is still to come: the provider is asked before anybody counts as no news."""
+    campaign = launched(session, now, people=1)
+    wave = accepted(session, campaign, now)
+    report(session, wave, 0, A.DIALLING, silence_ends(wave) + after)
+    assert (states(session, campaign), lock_wave(session, wave.id).state) == (["dialling"], "accepted")

@@ -15,7 +15,7 @@ from core.drafts import begin_delete, delete_draft
 from core.errors import Conflict, Invalid
 from core.facts import AttemptStatus, Sent
 from core.launch import launch
-from core.lookups import campaigns_page
+from core.lookups import WantedCampaigns, campaigns_page
 from core.models import AuditEntry, Campaign, Contact, Person, Reservation, Row, Wave
 from core.row_store import drop_rows
 from core.schedule import SETTLE_TIME
@@ -95,9 +95,9 @@ def test_of_clicks_at_the_same_moment_one_calls(engine, session, draft, ada, now
 def test_it_stands_in_no_list_and_leaves_the_draft_as_it_was(session, draft, ada, now):
     version = draft.version
     test = place(session, draft, ada, now)
-    listed = campaigns_page(session, (), "", None).rows
+    listed = campaigns_page(session, WantedCampaigns(), None).rows
     assert [campaign.id for campaign in listed] == [draft.id]
-    assert campaigns_page(session, ("running",), "Test call", None).rows == []
+    assert campaigns_page(session, WantedCampaigns(("running",), "Test call"), None).rows == []
     with writing(session):
         launched = launch(session, draft.id, campaign_version=version, list_version=1, actor=ada, now=now)
     assert launched.size == 3
