@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from math import ceil
 
 from sqlalchemy.orm import Session
 
@@ -94,13 +95,15 @@ def _columns(session: Session, campaign: Campaign, span: str, by_hour: ByHour, n
     if campaign.state in ENDED_CAMPAIGNS and campaign.ended_at is not None:
         ends = min(now, campaign.ended_at + timedelta(seconds=MINUTE))
     length, width = SPANS[span]
+    began = campaign.started_at or ends
     if span == "all":
-        length = max(MINUTE, int((ends - (campaign.started_at or ends)).total_seconds()))
+        length = max(MINUTE, int((ends - began).total_seconds()))
         if length > DAY:
             return _from_hours(by_hour, ends)
         width = next(width for width in WIDTHS if length <= width * MOST_COLUMNS)
     last = int(ends.timestamp()) // width * width
-    starts = range(last - (length - 1) // width * width, last + 1, width)
+    first = int(began.timestamp()) // width * width if span == "all" else last - length + width
+    starts = range(first, last + 1, width)
     since = datetime.fromtimestamp(starts[0], UTC)
     return in_columns(calls_of(session, lately(campaign, since), now), starts, width)
 
@@ -126,11 +129,11 @@ def _most_open(calls: Iterable[Call], starts: range, width: int) -> list[int]:
             changes += [(max(call.began, starts[0]), 1), (min(ended, end), -1)]
     changes.sort()
     most, open_now, at = [0] * len(starts), 0, starts[0]
-    for (moment, change), following in pairwise([*changes, (float(end), 0)]):
+    for (moment, change), (following, _) in pairwise([*changes, (float(end), 0)]):
         open_now += change
-        first, last = int(moment - at) // width, int(min(following[0], end - 1) - at) // width
-        for column in range(first, min(last, len(starts) - 1) + 1):
-            most[column] = max(most[column], open_now)
+        if following > moment:
+            for column in range(int(moment - at) // width, ceil((following - at) / width)):
+                most[column] = max(most[column], open_now)
     return most
 
 

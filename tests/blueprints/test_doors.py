@@ -78,7 +78,7 @@ def ids(session):
     return {
         "draft": draft.id, "campaign_id": campaign.id, "contact_id": contact, "ordinal": 1, "agent_id": agent,
         "person_id": somebody.id, "delivery_id": 1, "message_id": 1, "token_id": 1, "sign_in_id": 1,
-        "suppression_id": barred.id, "number": barred.number, "import_id": begun.id,
+        "link_id": 1, "suppression_id": barred.id, "number": barred.number, "import_id": begun.id,
         "token": "x" * 43, "filename": "app.css", "row_number": 2, "list_id": 1,
     }  # fmt: skip
 
