@@ -49,7 +49,7 @@
   const draw = (element) => {
     const told = JSON.parse(element.dataset.chart);
     drawn.get(element)?.destroy();
-    if (!told.starts.length || !element.clientWidth) return;
+    if (!told.series.length || !element.clientWidth) return;
     const style = getComputedStyle(element);
     const sums = stacked(told.series);
     const bars = uPlot.paths.bars({ size: [0.86, 48], align: told.kind === "hours" ? 0 : 1 });

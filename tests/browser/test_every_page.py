@@ -42,6 +42,10 @@ def places(callboard, browser, signed_in) -> list[str]:
     imported = page.url.removeprefix(callboard.url)
     page.goto("/do-not-call")
     remove = page.get_by_role("link", name="Remove").first.get_attribute("href")
+    page.goto("/wall/links")
+    page.get_by_role("textbox", name="Screen").fill("By the kitchen")
+    page.get_by_role("button", name="Make the link").click()
+    screen_link = page.locator("main code").inner_text().removeprefix(callboard.url)
     context.close()
     live = f"/campaigns/{campaign_id}"
     return [
@@ -52,7 +56,8 @@ def places(callboard, browser, signed_in) -> list[str]:
         f"{draft}/when", f"{draft}/check", f"{draft}/test-call", "/provider", "/people", "/people/new",
         "/people/1", "/account", "/forgotten-password", "/links/of-nobody", "/nowhere", "/settings", "/api-tokens", "/audit",
         "/audit?from=nonsense", "/audit?q=nothing", "/do-not-call", "/do-not-call?show=expired", "/do-not-call/add",
-        "/do-not-call/import", imported, remove, "/restored",
+        "/do-not-call/import", imported, remove, "/restored", "/wall", "/wall/links", screen_link, "/wall/links/1/revoke",
+        "/wall/on/nothing", "/account/notices", f"{live}?span=all", "/campaigns/?from=nonsense",
     ]  # fmt: skip
 
 

@@ -153,3 +153,47 @@ def test_silence_with_open_calls_turns_amber_then_red(live, stage, age, tone):
     stage.says.put(event("heartbeat", {}))
     page.clock.run_for(1_000)
     expect(page.locator(f".js-live.tone-{tone} .live-words")).to_contain_text("Live, last event")
+
+
+def test_a_server_that_only_looks_says_so_until_it_hears_again(live, stage):
+    page = live()
+    expect(page.locator("#number")).to_have_text("snapshot 1")
+    stage.says.put(event("heartbeat", {"slow": True}))
+    expect(page.locator(".live-words")).to_contain_text("Reconnecting… updating every 5 s")
+    stage.says.put(event("fragment", number(7)))
+    expect(page.locator("#number")).to_have_text("7")
+    expect(page.locator(".live-words")).to_contain_text("Reconnecting")
+    stage.says.put(event("heartbeat", {"slow": False}))
+    expect(page.locator(".live-words")).to_contain_text("Live")
+
+
+def test_what_the_server_cannot_look_at_is_called_stale(live, stage):
+    page = live()
+    stage.says.put(event("stale", {}))
+    expect(page.locator(".live-words")).to_contain_text("Stale")
+    stage.says.put(event("fragment", number(8)))
+    expect(page.locator(".live-words")).to_contain_text("Live")
+
+
+def test_one_stream_too_many_asks_instead(live, stage):
+    page = live()
+    expect(page.locator("#number")).to_have_text("snapshot 1")
+    stage.says.put(event("full", {}))
+    expect(page.locator("#live")).to_have_attribute("data-live-state", "polling")
+    stage.says.put(None)
+    pass_time(page, until="live", after="polling", step=5_000)
+
+
+def test_of_seven_tabs_of_one_browser_four_hold_a_stream_and_all_are_right(gallery, stage, screen):
+    tabs = [screen, *(screen.context.new_page() for _ in range(6))]
+    for tab in tabs:
+        tab.goto(f"{gallery[1]}/live")
+    for tab in tabs:
+        expect(tab.locator("#number")).to_contain_text("snapshot" if tab in tabs[:4] else "polled")
+    assert stage.opened == 4
+    tabs[0].close()
+    tabs[4].bring_to_front()
+    tabs[4].reload()
+    expect(tabs[4].locator("#number")).to_contain_text("snapshot")
+    for _ in tabs:
+        stage.says.put(None)
