@@ -45,7 +45,7 @@ class Seen:
     delays: list[float]
     have_last: int
     frames: float
-    bytes_each: float
+    size: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,7 +102,7 @@ def measure(kind: str, viewers: int, options: argparse.Namespace) -> list[str]:
     print(
         f"{kind}, {viewers:,} viewers of one page on one process, {options.events} events a second for {options.seconds} s, "
         f"{options.rounds} rounds: event to viewer p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms; "
-        f"{median(one.frames for one in seen):.1f} frames a second and viewer, {median(one.bytes_each for one in seen):,.0f} bytes each; "
+        f"{median(one.frames for one in seen):.1f} frames a second and viewer, {median(one.size for one in seen):,.0f} bytes each; "
         f"{median(one[3] for one in rounds):.2f} cores; received {alone:,.0f} a second alone, {watched:,.0f} with them, "
         f"ratio {watched / alone:.2f}; without the last state {missing}",
         flush=True,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from blueprints.runtime import now
 from core import control, lookups
 from core.approvals import approved_by
-from core.charts import SPANS, Charts, charts
+from core.charts import SPANS
 from core.clocks import hours_of, hours_words
 from core.health import ATTENTION, NO_WAVES, Health, health, open_waves
 from core.models import Campaign, Wave
@@ -21,7 +21,7 @@ from core.reasons import Out
 from core.requests import wave_plan
 from core.states import CampaignState, ContactState
 
-FRAGMENTS = ("head", "numbers", "charts", "waves", "feed")
+FRAGMENTS = ("head", "numbers", "waves", "feed")
 FIRST_SPAN = next(iter(SPANS))
 SHOWN_WAVES = 30
 
@@ -33,7 +33,6 @@ class CampaignView:
     health: Health
     tone: str
     pace: Pace | None
-    charts: Charts
     waves: Sequence[tuple[Wave, dict[str, int]]]
     waves_cut: int
     waves_to_come: int
@@ -52,7 +51,7 @@ def span_of(given: Mapping[str, str]) -> str:
     return asked if asked in SPANS else FIRST_SPAN
 
 
-def campaign_view(session: Session, campaign: Campaign, masked: bool, span: str) -> CampaignView:
+def campaign_view(session: Session, campaign: Campaign, masked: bool) -> CampaignView:
     at = now()
     numbers = progress(session, campaign)
     plan = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch)
@@ -65,7 +64,6 @@ def campaign_view(session: Session, campaign: Campaign, masked: bool, span: str)
         health=is_well,
         tone=_tone(campaign, is_well),
         pace=paces(session, [campaign], {campaign.id: numbers}, at).get(campaign.id),
-        charts=charts(session, campaign, span, at),
         waves=[(wave, wave_counts(session, wave)) for wave in shown],
         waves_cut=lookups.count_waves(session, campaign.id),
         waves_to_come=ceil(numbers.counts[ContactState.READY] / plan.size),

@@ -15,6 +15,7 @@ from blueprints.runtime import now, redis_url
 from blueprints.security import needs
 from core import decisions, lookups
 from core.bars import barred
+from core.charts import charts
 from core.deliveries import deliveries_of
 from core.errors import Invalid
 from core.message_log import find_endpoint
@@ -59,9 +60,12 @@ def show(campaign_id: int) -> ResponseReturnValue:
         return redirect(url_for("compose.what", campaign_id=campaign_id), 303)
     if campaign.state == CampaignState.AWAITING_APPROVAL:
         return redirect(url_for("approvals.show", campaign_id=campaign_id), 303)
-    view = campaign_view(db.session(), campaign, viewing.sees_masked(), span_of(request.args))
+    view = campaign_view(db.session(), campaign, viewing.sees_masked())
+    drawn = charts(db.session(), campaign, span_of(request.args), now())
     told = find_endpoint(db.session(), campaign_id) if viewing.may("launcher") else None
-    return render_template("campaigns/show.html", view=view, campaign=campaign, told=told, **_contacts(campaign_id))
+    return render_template(
+        "campaigns/show.html", view=view, campaign=campaign, charts=drawn, told=told, **_contacts(campaign_id)
+    )
 
 
 @bp.get("/<int:campaign_id>/contacts")

@@ -1,5 +1,7 @@
 """The doors of the live pages: event streams, and the same fragments as JSON for browsers whose streams fail."""
 
+import re
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -14,21 +16,29 @@ from blueprints.live_hub import BOARD, WALL, Hub, Pieces, TooManyStreams, Watche
 from blueprints.runtime import now, redis_url
 from blueprints.security import current_person, needs, open_door
 from core import lookups, wall_links
+from core.charts import charts
+from core.models import Campaign
 from core.sign_ins import still_signed_in
 from core.wall import wall
 
 bp = Blueprint("live", __name__)
 
 NAME = "live_hub"
+# The numbers of a page are those of this moment; its pictures may be so much older.
+DRAWN_FOR_SECONDS = 4.5
+# Nobody reads what is pushed but browsers: of the lines of the templates only the ends are kept.
+INDENTED = re.compile(r"\s*\n\s*")
 PERSON, LINK = "person", "link"
 
 
 def init_app(app: Flask) -> None:
     """Give the process its hub; gunicorn.conf.py closes it when the worker stops."""
 
+    drawings = Drawings()
+
     def render(topic: int, variant: str) -> Pieces:
         with app.test_request_context():
-            return pieces(topic, variant)
+            return {name: INDENTED.sub("\n", html) for name, html in pieces(topic, variant, drawings).items()}
 
     def still_may(watchers: set[Watcher]) -> set[Watcher]:
         with app.app_context():
@@ -91,7 +101,25 @@ def linked_screen_now(token: str) -> ResponseReturnValue:
     return _page(WALL, "masked")
 
 
-def pieces(topic: int, variant: str) -> Pieces:
+class Drawings:
+    """The charts of the pages that are watched. They read every call of their window, and change little: for a while they stay."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[tuple[int, str], tuple[float, str]] = {}
+
+    def of(self, campaign: Campaign, span: str) -> str:
+        at = time.monotonic()
+        self._drawn = {key: drawn for key, drawn in self._drawn.items() if at - drawn[0] < DRAWN_FOR_SECONDS}
+        if (campaign.id, span) not in self._drawn:
+            told = charts(db.session(), campaign, span, now())
+            self._drawn[campaign.id, span] = (
+                at,
+                render_template("campaigns/_charts.html", charts=told, campaign=campaign),
+            )
+        return self._drawn[campaign.id, span][1]
+
+
+def pieces(topic: int, variant: str, drawings: Drawings) -> Pieces:
     """What a page shows now: the HTML of each of its fragments, by its id."""
     session = db.session()
     masking, _, span = variant.partition(" ")
@@ -103,11 +131,13 @@ def pieces(topic: int, variant: str) -> Pieces:
             for name in ("totals", "cards")
         }
         return shown if topic == WALL else shown | _rows(masked)
-    view = campaign_view(session, lookups.find_campaign(session, topic), masked, span)
-    return {
-        f"live-{name}": render_template(f"campaigns/_{name}.html", view=view, campaign=view.campaign, pushed=True)
+    campaign = lookups.find_campaign(session, topic)
+    view = campaign_view(session, campaign, masked)
+    shown = {
+        f"live-{name}": render_template(f"campaigns/_{name}.html", view=view, campaign=campaign, pushed=True)
         for name in FRAGMENTS
     }
+    return shown | {"live-charts": drawings.of(campaign, span)}
 
 
 def _rows(masked: bool) -> Pieces:

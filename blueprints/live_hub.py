@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -86,11 +87,23 @@ class Viewer:
     watcher: Watcher
     seen: int = 0
     end: str | None = None
-    changed: threading.Event = field(default_factory=threading.Event)
+    # Holds at most one word, "look": cheaper than an event, of which there are thousands.
+    calls: "SimpleQueue[bool]" = field(default_factory=SimpleQueue)
+
+    def wake(self) -> None:
+        if self.calls.empty():
+            self.calls.put(True)
+
+    def wait(self, seconds: float) -> bool:
+        """True when it was woken, False after so long."""
+        try:
+            return self.calls.get(timeout=seconds)
+        except Empty:
+            return False
 
     def close(self, why: str) -> None:
         self.end = why
-        self.changed.set()
+        self.wake()
 
 
 class TooManyStreams(Exception):
@@ -152,7 +165,7 @@ class Hub:
         except BaseException:
             self.leave(viewer)
             raise
-        viewer.changed.set()
+        viewer.wake()
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
@@ -169,8 +182,7 @@ class Hub:
     def events(self, viewer: Viewer) -> Iterator[bytes]:
         """What one stream says, until it ends: all of the page, then what changes, a heartbeat while nothing does."""
         while not self.closed:
-            is_changed = viewer.changed.wait(HEARTBEAT_SECONDS)
-            viewer.changed.clear()
+            is_changed = viewer.wait(HEARTBEAT_SECONDS)
             if viewer.end or self.closed:
                 break
             page = self._pages[viewer.topic, viewer.variant]
@@ -191,7 +203,7 @@ class Hub:
         self._end.set()
         self._wake.set()
         for viewer in list(self._viewers):
-            viewer.changed.set()
+            viewer.wake()
         for thread in self._threads[1:]:  # the first only listens
             thread.join(timeout=1.0)
 
@@ -268,7 +280,7 @@ class Hub:
         """Wake whoever watches this page; without one, everybody."""
         for viewer in list(self._viewers):
             if not page or page == (viewer.topic, viewer.variant):
-                viewer.changed.set()
+                viewer.wake()
 
     def _guard(self) -> None:
         """End the streams of those who may not watch any more: one question for all of them."""

@@ -1,7 +1,7 @@
 """When calls were made: those of waves that are over are kept by the hour, the others are read one by one."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,42 +11,51 @@ from sqlalchemy.orm import Session
 from core.facts import AttemptStatus
 from core.hours import place
 from core.models import Attempt, Campaign, Wave
-from core.states import OPEN_WAVES
 
 ByHour = dict[int, Counter[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as a picture shows it: when it began, and when it ended with which outcome; None: it is still open."""
+    """One call as a picture shows it: when it began, and when it ended with which outcome; None: it is still open.
+
+    `is_kept`: the sums of its wave count it already.
+    """
 
     status: str
     began: float
     ended: float | None
+    is_kept: bool = False
 
 
 def calls_of(session: Session, which: ColumnElement[bool], now: datetime) -> list[Call]:
     """The calls of these waves. Nobody was called before the wave was cut, or later than now, whatever a wrong clock reported."""
     rows = session.execute(
         select(
-            Attempt.status, Attempt.started_at, Attempt.ended_at, Attempt.first_seen_at, Wave.cut_at, Wave.finished_at
+            Attempt.status,
+            Attempt.started_at,
+            Attempt.ended_at,
+            Attempt.first_seen_at,
+            Wave.cut_at,
+            Wave.finished_at,
+            Wave.calls_by_hour.is_not(None),
         )
         .join(Wave, Wave.id == Attempt.wave_id)
         .where(which)
     )
     latest = now.timestamp()
     found = []
-    for status, started_at, ended_at, seen_at, cut_at, finished_at in rows:
+    for status, started_at, ended_at, seen_at, cut_at, finished_at, is_kept in rows:
         earliest = min(cut_at.timestamp(), latest)
         began = min(max((started_at or seen_at).timestamp(), earliest), latest)
         ended = ended_at or (finished_at if status == AttemptStatus.DIALLING else started_at or seen_at)
-        found.append(Call(status, began, min(max(ended.timestamp(), began), latest) if ended else None))
+        found.append(Call(status, began, min(max(ended.timestamp(), began), latest) if ended else None, is_kept))
     return found
 
 
-def lately(campaign: Campaign, since: datetime) -> ColumnElement[bool]:
-    """The campaign's waves in which anything may have happened since then."""
-    return (Wave.campaign_id == campaign.id) & or_(Wave.last_event_at >= since, Wave.state.in_(OPEN_WAVES))
+def unkept_or_since(campaign: Campaign, since: datetime) -> ColumnElement[bool]:
+    """The campaign's waves of which nothing is kept yet, and those in which anything may have happened since then."""
+    return (Wave.campaign_id == campaign.id) & or_(Wave.last_event_at >= since, Wave.calls_by_hour.is_(None))
 
 
 def outcomes_by_hour(calls: Iterable[Call], zone: str) -> ByHour:
@@ -66,20 +75,13 @@ def keep_calls(session: Session, wave: Wave) -> None:
     wave.calls_by_hour = {str(hour): dict(counts) for hour, counts in hours.items()}
 
 
-def campaign_by_hour(session: Session, campaign: Campaign, now: datetime) -> ByHour:
-    """All calls of a campaign by the hour: sums over the waves that are over, the calls of the others one by one."""
-    told = select(Wave.id, Wave.calls_by_hour).where(Wave.campaign_id == campaign.id)
+def campaign_by_hour(session: Session, campaign: Campaign, unkept: Iterable[Call]) -> ByHour:
+    """All calls of a campaign by the hour: sums over the waves that are over, and the calls of those that are `unkept`."""
+    told = select(Wave.calls_by_hour).where(Wave.campaign_id == campaign.id, Wave.calls_by_hour.is_not(None))
     sums: ByHour = defaultdict(Counter)
-    unkept: list[int] = []
-    for wave_id, kept in session.execute(told):
-        if kept is None:
-            unkept.append(wave_id)
-        for hour, counts in (kept or {}).items():
+    for kept in session.scalars(told):
+        for hour, counts in kept.items():
             sums[int(hour)].update(counts)
-    for hour, counts in outcomes_by_hour(_calls_in(session, unkept, now), campaign.zone).items():
+    for hour, counts in outcomes_by_hour(unkept, campaign.zone).items():
         sums[hour].update(counts)
     return dict(sums)
-
-
-def _calls_in(session: Session, wave_ids: Sequence[int], now: datetime) -> list[Call]:
-    return calls_of(session, Wave.id.in_(wave_ids), now) if wave_ids else []

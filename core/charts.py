@@ -9,7 +9,7 @@ from math import ceil
 
 from sqlalchemy.orm import Session
 
-from core.call_times import ByHour, Call, calls_of, campaign_by_hour, lately
+from core.call_times import ByHour, Call, calls_of, campaign_by_hour, unkept_or_since
 from core.facts import AttemptStatus
 from core.hours import place
 from core.models import Campaign
@@ -73,10 +73,29 @@ class Charts:
 
 def charts(session: Session, campaign: Campaign, span: str, now: datetime) -> Charts:
     """What is shown of the window `span` (a key of SPANS), which ends now, or with the last event of a campaign that is over."""
-    by_hour = campaign_by_hour(session, campaign, now)
-    columns = _columns(session, campaign, span, by_hour, now)
+    ends = now
+    if campaign.state in ENDED_CAMPAIGNS and campaign.ended_at is not None:
+        ends = min(now, campaign.ended_at + timedelta(seconds=MINUTE))
+    window = _window(campaign, span, ends)
+    since = datetime.fromtimestamp(window[0], UTC) if window else ends
+    told = calls_of(session, unkept_or_since(campaign, since), now)
+    by_hour = campaign_by_hour(session, campaign, (call for call in told if not call.is_kept))
+    columns = in_columns(told, window, window.step) if window else _from_hours(by_hour, ends)
     calls: Counter[str] = sum(by_hour.values(), Counter())
     return Charts(span, columns, campaign.lines, campaign.zone, hours_of_day(by_hour, campaign.zone), calls)
+
+
+def _window(campaign: Campaign, span: str, ends: datetime) -> range | None:
+    """Where the columns begin; None where they are made of the hours that are kept: all of a campaign that takes longer than a day."""
+    length, width = SPANS[span]
+    last = int(ends.timestamp())
+    if span == "all":
+        began = int((campaign.started_at or ends).timestamp())
+        if last - began > DAY:
+            return None
+        width = next(width for width in WIDTHS if last - began <= width * MOST_COLUMNS)
+        return range(began // width * width, last + 1, width)
+    return range(last // width * width - length + width, last + 1, width)
 
 
 def hours_of_day(by_hour: ByHour, zone: str) -> list[HourOfDay]:
@@ -88,24 +107,6 @@ def hours_of_day(by_hour: ByHour, zone: str) -> list[HourOfDay]:
         ended[hour] += sum(counts.values())
         answered[hour] += counts[AttemptStatus.ANSWERED]
     return [HourOfDay(hour, answered[hour], ended[hour]) for hour in sorted(ended)]
-
-
-def _columns(session: Session, campaign: Campaign, span: str, by_hour: ByHour, now: datetime) -> Columns:
-    ends = now
-    if campaign.state in ENDED_CAMPAIGNS and campaign.ended_at is not None:
-        ends = min(now, campaign.ended_at + timedelta(seconds=MINUTE))
-    length, width = SPANS[span]
-    began = campaign.started_at or ends
-    if span == "all":
-        length = max(MINUTE, int((ends - began).total_seconds()))
-        if length > DAY:
-            return _from_hours(by_hour, ends)
-        width = next(width for width in WIDTHS if length <= width * MOST_COLUMNS)
-    last = int(ends.timestamp()) // width * width
-    first = int(began.timestamp()) // width * width if span == "all" else last - length + width
-    starts = range(first, last + 1, width)
-    since = datetime.fromtimestamp(starts[0], UTC)
-    return in_columns(calls_of(session, lately(campaign, since), now), starts, width)
 
 
 def in_columns(calls: Iterable[Call], starts: range, width: int) -> Columns:
