@@ -14,7 +14,7 @@ PINS := --quiet --system-certs --universal --python-version 3.11 --generate-hash
 # Side by side, a file at a time, each process with servers of its own: one more than the two cores of a small machine, as many tests wait.
 ALL_TESTS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive bench-import bench-submit bench-chaos clean
+.PHONY: help run test lint format upgrade backup restore audit pins vendor screenshot bench-receive bench-import bench-submit bench-chaos bench-live clean
 
 help: ## show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -68,6 +68,9 @@ bench-submit: $(VENV)/ready-to-test ## measure what a wave costs beside its POST
 
 bench-chaos: $(VENV)/ready-to-test ## kill everything at random for minutes, then compare each contact
 	@$(BIN)/python -m bench.chaos $(ARGS)
+
+bench-live: $(VENV)/ready-to-test ## measure how soon an event is on a thousand screens, and what those cost
+	@$(BIN)/python -m bench.live $(ARGS)
 
 clean: ## remove the virtual environment and caches; the data in ./var stays
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results

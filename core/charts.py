@@ -86,7 +86,7 @@ def charts(session: Session, campaign: Campaign, span: str, now: datetime) -> Ch
 
 
 def _window(campaign: Campaign, span: str, ends: datetime) -> range | None:
-    """Where the columns begin; None where they are made of the hours that are kept: all of a campaign that takes longer than a day."""
+    """Where the columns begin; None for all of a campaign that takes longer than a day: those are made of the hours that are kept."""
     length, width = SPANS[span]
     last = int(ends.timestamp())
     if span == "all":
