@@ -54,7 +54,7 @@ pins: $(TOOLS)/ready ## write requirements*.txt anew from requirements*.in; ARGS
 vendor: $(VENV)/ready-to-run ## fetch the pinned front-end packages into static/vendor
 	@$(BIN)/python -m ops.vendor
 
-screenshot: $(VENV)/ready-to-test ## make the README's screenshot anew
+screenshot: $(VENV)/ready-to-test ## make the README's screenshots anew
 	@$(BIN)/python -m ops.screenshots
 
 bench-receive: $(VENV)/ready-to-test ## measure received webhooks a second

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from bench.cast import Person as Called
 from bench.cast import deliveries, launch_campaign
 from bench.load import load
+from bench.pages import measure_pages
 from bench.receive import ON_DISK, POSTGRESQL, SQLITE, database, prepare
 from bench.servers import HOST, ROOT, Served, environment_of, gunicorn, private_redis
 from blueprints.live_hub import MOST_OF_ONE_BROWSER, MOST_OF_ONE_OWNER
@@ -58,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--burst", type=int, default=1500, help="deliveries of each measured burst (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of all of it (%(default)s)")
     parser.add_argument("--databases", nargs="+", choices=(SQLITE, POSTGRESQL), default=[SQLITE, POSTGRESQL])
+    parser.add_argument(
+        "--no-pages", dest="pages", action="store_false", help="leave the first pages of a full house out"
+    )
     parser.set_defaults(workers=1)
     options = parser.parse_args(arguments)
     wrong = [
@@ -66,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for viewers in options.viewers
         for problem in measure(kind, viewers, options)
     ]
+    if options.pages:
+        for kind in options.databases:
+            measure_pages(kind, options)
     print("\n".join(f"WRONG: {problem}" for problem in wrong))
     return 1 if wrong else 0
 

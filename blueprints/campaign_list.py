@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from blueprints.runtime import now
 from core.database import LONGEST_NAME
 from core.errors import Invalid
-from core.health import Health
+from core.health import Health, healths
 from core.hours import place
 from core.installation import HOME_ZONE, value_of
 from core.lookups import WantedCampaigns
@@ -17,7 +17,6 @@ from core.models import Campaign
 from core.progress import Progress, progress_of_each
 from core.schedule import EARLIEST_YEAR, LATEST_YEAR
 from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState
-from core.wall import healths
 
 SHOWN = {
     "live": LIVE_CAMPAIGNS, "drafts": (CampaignState.DRAFT, CampaignState.AWAITING_APPROVAL),
@@ -68,5 +67,5 @@ def _midnight(given: Mapping[str, str], name: str, zone: str) -> datetime | None
 def list_rows(session: Session, campaigns: Sequence[Campaign]) -> list[Row]:
     launched = [one for one in campaigns if one.state not in SHOWN["drafts"]]
     known = progress_of_each(session, launched)
-    told = healths(session, launched, known, now())
+    told = healths(session, launched, now())
     return [Row(one, known.get(one.id), told.get(one.id)) for one in campaigns]

@@ -12,11 +12,10 @@ from core import control, lookups
 from core.approvals import approved_by
 from core.charts import SPANS
 from core.clocks import hours_of, hours_words
-from core.health import ATTENTION, NO_WAVES, Health, health, open_waves
+from core.health import ATTENTION, Health, healths
 from core.models import Campaign, Wave
 from core.pace import Pace, paces
 from core.progress import FeedLine, Progress, feed, progress, wave_counts
-from core.provider_state import trouble
 from core.reasons import Out
 from core.requests import wave_plan
 from core.states import CampaignState, ContactState
@@ -55,8 +54,7 @@ def campaign_view(session: Session, campaign: Campaign, masked: bool) -> Campaig
     at = now()
     numbers = progress(session, campaign)
     plan = wave_plan(campaign.wave_size, campaign.size - campaign.excluded_at_launch)
-    waves = open_waves(session, [campaign.id]).get(campaign.id, NO_WAVES)
-    is_well = health(campaign, numbers, waves, trouble(session, at), at)
+    is_well = healths(session, [campaign], at)[campaign.id]
     shown = lookups.waves_of(session, campaign.id, SHOWN_WAVES)
     return CampaignView(
         campaign=campaign,

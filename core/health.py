@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from core.models import Campaign, Wave
-from core.progress import Progress
+from core.models import Campaign, Contact, Wave
+from core.provider_state import trouble
 from core.schedule import span
 from core.states import LIVE_CAMPAIGNS, OPEN_WAVES, CampaignState, ContactState, WaveState
 
@@ -29,39 +29,54 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class OpenWaves:
-    """What the open waves of one campaign say together."""
+    """What the open waves of one campaign say together; `calls` is how many calls of theirs are open."""
 
     states: frozenset[str] = frozenset()
     last_event_at: datetime | None = None
     accepted_at: datetime | None = None
+    calls: int = 0
 
 
 NO_WAVES = OpenWaves()
 
 
 def open_waves(session: Session, campaign_ids: Sequence[int]) -> dict[int, OpenWaves]:
-    """By campaign; those without an open wave are left out. One statement for however many."""
-    rows: dict[int, list[Any]] = {}
-    query = (
-        select(Wave.campaign_id, Wave.state, func.max(Wave.last_event_at), func.max(Wave.accepted_at))
-        .where(Wave.campaign_id.in_(campaign_ids), Wave.state.in_(OPEN_WAVES))
-        .group_by(Wave.campaign_id, Wave.state)
+    """By campaign; those without an open wave are left out. Two statements for however many."""
+    theirs = (Wave.campaign_id.in_(campaign_ids), Wave.state.in_(OPEN_WAVES))
+    dialling = (Contact.wave_id == Wave.id, Contact.settled_at.is_(None), Contact.state == ContactState.DIALLING)
+    calls: dict[int, int] = dict(
+        session.execute(
+            select(Wave.campaign_id, func.count())
+            .join(Contact, and_(*dialling))
+            .where(*theirs)
+            .group_by(Wave.campaign_id)
+        ).all()
     )
-    for campaign_id, *row in session.execute(query):
-        rows.setdefault(campaign_id, []).append(row)
+    told: dict[int, list[Any]] = {}
+    query = select(Wave.campaign_id, Wave.state, func.max(Wave.last_event_at), func.max(Wave.accepted_at)).where(
+        *theirs
+    )
+    for campaign_id, *row in session.execute(query.group_by(Wave.campaign_id, Wave.state)):
+        told.setdefault(campaign_id, []).append(row)
     return {
-        campaign_id: OpenWaves(frozenset(s for s, _, _ in told), *_latest(told)) for campaign_id, told in rows.items()
+        campaign_id: OpenWaves(
+            frozenset(state for state, _, _ in rows),
+            max((heard for _, heard, _ in rows if heard), default=None),
+            max((accepted for _, _, accepted in rows if accepted), default=None),
+            calls.get(campaign_id, 0),
+        )
+        for campaign_id, rows in told.items()
     }
 
 
-def _latest(rows: Sequence[Any]) -> tuple[datetime | None, datetime | None]:
-    heard = (at for _, at, _ in rows if at)
-    accepted = (at for _, _, at in rows if at)
-    return max(heard, default=None), max(accepted, default=None)
+def healths(session: Session, campaigns: Sequence[Campaign], now: datetime) -> dict[int, Health]:
+    """The health of each of these, by their ids."""
+    waves, ails = open_waves(session, [one.id for one in campaigns]), trouble(session, now)
+    return {one.id: health(one, waves.get(one.id, NO_WAVES), ails, now) for one in campaigns}
 
 
-def health(campaign: Campaign, progress: Progress, waves: OpenWaves, ails: str | None, now: datetime) -> Health:
-    """`ails` is what keeps the provider from being used, if anything does."""
+def health(campaign: Any, waves: OpenWaves, ails: str | None, now: datetime) -> Health:
+    """Of a Campaign, or of a row with its state, hold, hold_words, alarm and why. `ails` is what keeps the provider from being used."""
     if campaign.alarm:
         return Health(ATTENTION, campaign.alarm)
     if campaign.state not in LIVE_CAMPAIGNS:
@@ -71,15 +86,15 @@ def health(campaign: Campaign, progress: Progress, waves: OpenWaves, ails: str |
         return Health(ATTENTION, campaign.why or campaign.hold_words, unsure)
     if ails and campaign.state == CampaignState.RUNNING:
         return Health(ATTENTION, ails, unsure)
-    if words := _silence(progress, waves, now):
+    if words := _silence(waves, now):
         return Health(ATTENTION, words, unsure)
     calls = campaign.state == CampaignState.RUNNING and WaveState.ACCEPTED in waves.states
     return Health(FINE if calls and not unsure else WAITING, campaign.why, unsure)
 
 
-def _silence(progress: Progress, waves: OpenWaves, now: datetime) -> str | None:
-    calls = progress.of(ContactState.DIALLING)
+def _silence(waves: OpenWaves, now: datetime) -> str | None:
     heard_at = max(filter(None, (waves.last_event_at, waves.accepted_at)), default=None)
-    if not calls or heard_at is None or now - heard_at < SILENT:
+    if not waves.calls or heard_at is None or now - heard_at < SILENT:
         return None
-    return f"Nothing was reported for {span(now - heard_at)}, and {calls:,} {'call is' if calls == 1 else 'calls are'} open."
+    calls = f"{waves.calls:,} {'call is' if waves.calls == 1 else 'calls are'} open"
+    return f"Nothing was reported for {span(now - heard_at)}, and {calls}."

@@ -54,38 +54,30 @@ class Wall:
 
 
 def wall(session: Session, now: datetime) -> Wall:
+    """Of all campaigns only what their health is made of is read; the rest, of those that are shown."""
     is_over = and_(Campaign.state.in_(ENDED_CAMPAIGNS), Campaign.ended_at >= now - STAYS)
-    query = select(Campaign).where(Campaign.is_test.is_(False), or_(Campaign.state.in_(LIVE_CAMPAIGNS), is_over))
-    campaigns = session.scalars(query).all()
-    known = progress_of_each(session, campaigns)
-    told = healths(session, campaigns, known, now)
-    campaigns = sorted(campaigns, key=lambda one: (_URGENCY[told[one.id].word], -one.id))
-    shown = campaigns[:MOST_CARDS]
+    query = select(Campaign.id, Campaign.state, Campaign.hold, Campaign.hold_words, Campaign.alarm, Campaign.why)
+    mine = query.where(Campaign.is_test.is_(False), or_(Campaign.state.in_(LIVE_CAMPAIGNS), is_over))
+    rows = session.execute(mine).all()
+    waves, ails = open_waves(session, [row.id for row in rows]), trouble(session, now)
+    told = {row.id: health(row, waves.get(row.id, NO_WAVES), ails, now) for row in rows}
+    order = sorted(told, key=lambda campaign_id: (_URGENCY[told[campaign_id].word], -campaign_id))[:MOST_CARDS]
+    found = {one.id: one for one in session.scalars(select(Campaign).where(Campaign.id.in_(order)))}
+    shown = [found[campaign_id] for campaign_id in order]
+    known = progress_of_each(session, shown)
     speed = paces(session, shown, known, now)
     cards = [Card(one, known[one.id], speed.get(one.id), told[one.id]) for one in shown]
-    return Wall(_totals(session, campaigns, known, now), cards, len(campaigns) - len(shown))
+    running = sum(row.state == CampaignState.RUNNING for row in rows)
+    totals = _totals(session, running, sum(one.calls for one in waves.values()), now)
+    return Wall(totals, cards, len(rows) - len(shown))
 
 
-def healths(
-    session: Session, campaigns: Sequence[Campaign], known: dict[int, Progress], now: datetime
-) -> dict[int, Health]:
-    """The health of each of these, by their ids."""
-    waves, ails = open_waves(session, [one.id for one in campaigns]), trouble(session, now)
-    return {one.id: health(one, known[one.id], waves.get(one.id, NO_WAVES), ails, now) for one in campaigns}
-
-
-def _totals(session: Session, campaigns: Sequence[Campaign], known: dict[int, Progress], now: datetime) -> Totals:
+def _totals(session: Session, running: int, calling: int, now: datetime) -> Totals:
     zone = value_of(session, HOME_ZONE)
     ended = _ended_since(session, _midnight(zone, now))
     answered = ended.pop(ContactState.ANSWERED, 0)
-    return Totals(
-        running=sum(one.state == CampaignState.RUNNING for one in campaigns),
-        calling=sum(known[one.id].of(ContactState.DIALLING) for one in campaigns),
-        answered=answered,
-        not_reached=sum(ended.values()),
-        last_delivery_at=session.scalar(select(Delivery.received_at).order_by(Delivery.id.desc()).limit(1)),
-        zone=zone,
-    )
+    newest = select(Delivery.received_at).order_by(Delivery.id.desc()).limit(1)
+    return Totals(running, calling, answered, sum(ended.values()), session.scalar(newest), zone)
 
 
 def _midnight(zone: str, now: datetime) -> datetime:
@@ -94,12 +86,13 @@ def _midnight(zone: str, now: datetime) -> datetime:
 
 def _ended_since(session: Session, since: datetime) -> dict[str, int]:
     """People by outcome whose call ended since then; without test calls."""
-    heard = Wave.last_event_at >= since
+    went_on = or_(Campaign.state.in_(LIVE_CAMPAIGNS), Campaign.ended_at >= since)
+    campaigns = select(Campaign.id).where(went_on, Campaign.is_test.is_(False))
+    # In this form each wave is looked up in the index of its people; a join reads everybody who was ever called.
+    waves = select(Wave.id).where(Wave.campaign_id.in_(campaigns), Wave.last_event_at >= since)
     rows = session.execute(
         select(Contact.state, func.count())
-        .join(Wave, Wave.id == Contact.wave_id)
-        .join(Campaign, Campaign.id == Wave.campaign_id)
-        .where(heard, Campaign.is_test.is_(False), Contact.settled_at >= since, Contact.state.in_(OUTCOMES))
+        .where(Contact.wave_id.in_(waves), Contact.settled_at >= since, Contact.state.in_(OUTCOMES))
         .group_by(Contact.state)
     )
     return dict(rows.all())
