@@ -72,7 +72,7 @@ def screen() -> ResponseReturnValue:
 @open_door("whoever holds the link of a screen may see what the screen shows")
 def linked_screen(token: str) -> ResponseReturnValue:
     link = wall_links.find_link(db.session(), token)
-    return _stream(WALL, "masked", Watcher((LINK, link.id), uuid4().hex))
+    return _stream(WALL, "masked", Watcher((LINK, link.id), (uuid4().hex,)))
 
 
 @bp.get("/live.json")
@@ -150,20 +150,19 @@ def _rows(masked: bool) -> Pieces:
 
 def allowed(watchers: set[Watcher]) -> set[Watcher]:
     """Those of them whose sign-in, or whose link, is still good: two questions for however many."""
-    people = {one.browser[1]: one.browser[2] for one in watchers if one.owner[0] == PERSON}  # type: ignore[index]
-    links = {one.owner[1] for one in watchers if one.owner[0] == LINK}  # type: ignore[index]
-    signed_in = still_signed_in(db.session(), people, now()) if people else set()
+    roles = {one.browser[0]: one.browser[1] for one in watchers if one.owner[0] == PERSON}
+    links = {one.owner[1] for one in watchers if one.owner[0] == LINK}
+    signed_in = still_signed_in(db.session(), roles, now()) if roles else set()
     good = wall_links.still_good(db.session(), links) if links else set()
     return {
-        one for one in watchers
-        if (one.browser[1] in signed_in if one.owner[0] == PERSON else one.owner[1] in good)  # type: ignore[index]
-    }  # fmt: skip
+        one for one in watchers if (one.browser[0] in signed_in if one.owner[0] == PERSON else one.owner[1] in good)
+    }
 
 
 def _me() -> Watcher:
     person = current_person()
     assert person is not None
-    return Watcher((PERSON, person.id), (PERSON, person.sign_in_id, person.role))
+    return Watcher((PERSON, person.id), (person.sign_in_id, person.role))
 
 
 def _variant() -> str:

@@ -10,9 +10,10 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -40,10 +41,13 @@ Pieces = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who holds a stream: a person by a browser's sign-in, or a screen by a link. `still_may` is asked for all of them at once."""
+    """Who holds a stream: a person by a browser's sign-in, or a screen by a link. `still_may` is asked for all of them at once.
 
-    owner: Hashable
-    browser: Hashable
+    `owner` is a kind and an id, `browser` whatever tells one of the owner's browsers from another.
+    """
+
+    owner: tuple[str, int]
+    browser: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

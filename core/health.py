@@ -76,7 +76,7 @@ def healths(session: Session, campaigns: Sequence[Campaign], now: datetime) -> d
 
 
 def health(campaign: Any, waves: OpenWaves, ails: str | None, now: datetime) -> Health:
-    """Of a Campaign, or of a row with its state, hold, hold_words, alarm and why. `ails` is what keeps the provider from being used."""
+    """Of a Campaign, or a row with its state, hold, hold_words, alarm and why. `ails`: what keeps the provider from being used."""
     if campaign.alarm:
         return Health(ATTENTION, campaign.alarm)
     if campaign.state not in LIVE_CAMPAIGNS:

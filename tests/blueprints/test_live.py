@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from blueprints.database import db
-from blueprints.live import NAME
+from blueprints.live import NAME, Drawings
 from blueprints.live_hub import BOARD, Hub, Watcher
 from core.database import writing
 from core.facts import AttemptStatus
@@ -104,12 +104,12 @@ def test_a_busy_stream_ends_too_when_the_sign_in_is_revoked(app, viewer, session
 
 
 def test_one_question_serves_all_who_watch(app, viewer, campaign):
-    hub, watchers = app.extensions[NAME], {Watcher(("person", 1), ("person", 1, "viewer"))}
-    watchers |= {Watcher(("person", 9), ("person", place, "viewer")) for place in range(50, 300)}
+    hub, watchers = app.extensions[NAME], {Watcher(("person", 1), (1, "viewer"))}
+    watchers |= {Watcher(("person", 9), (place, "viewer")) for place in range(50, 300)}
     statements = []
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    assert hub._still_may(watchers) == {Watcher(("person", 1), ("person", 1, "viewer"))}
+    assert hub._still_may(watchers) == {Watcher(("person", 1), (1, "viewer"))}
     assert len([one for one in statements if one.startswith("SELECT")]) == 1
 
 
@@ -137,7 +137,7 @@ def test_a_browser_holds_few_streams_and_is_told_to_ask_instead(app, viewer, cam
         assert next(events(third))[0] == "snapshot"
 
 
-ME = Watcher(("person", 1), ("person", 1, "viewer"))
+ME = Watcher(("person", 1), (1, "viewer"))
 
 
 @pytest.fixture
@@ -275,3 +275,13 @@ def test_without_redis_a_page_says_that_it_only_looks(hub, monkeypatch):
         b'event: heartbeat\ndata: {"slow": true}\n\n',
     )
     lonely.close()
+
+
+def test_pictures_stay_for_a_while_and_are_then_drawn_anew(app, session, now, campaign, monkeypatch):
+    drawings = Drawings()
+    with app.test_request_context():
+        before = drawings.of(campaign, "all")
+        report(session, accepted(session, campaign, now), 0, AttemptStatus.ANSWERED, now)
+        assert drawings.of(campaign, "all") == before
+        monkeypatch.setattr("blueprints.live.DRAWN_FOR_SECONDS", 0)
+        assert drawings.of(campaign, "all") != before

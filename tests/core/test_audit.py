@@ -6,12 +6,14 @@ from sqlalchemy.exc import DBAPIError
 
 from core.audit import LONGEST_VALUE, Actor, changes, note
 from core.drafts import create_draft, delete_draft, fingerprint, save_step
+from core.facts import AttemptStatus
 from core.list_edits import list_edit
 from core.lists import accept_file, change_mapping
 from core.models import AuditEntry, Campaign
 from core.progress import feed
 from core.provider_state import notice_key
 from core.sign_ins import MOST_FOR_ACCOUNT, TooManyTries, begin_try, sign_out
+from tests.core.cast import accepted, launched, report
 from tests.factories import make_agent, make_campaign, make_list, make_person
 
 ADA = Actor("Ada")
@@ -136,6 +138,13 @@ def test_numbers_and_secrets_in_the_provider_s_words_do_not_reach_the_log(sessio
     )
     session.flush()
     assert entries(session)[0].summary == "Wave 1: no <number …23>, Bearer <secret>, and 1,234 more."
+
+
+def test_where_nothing_is_delivered_the_feed_tells_of_calls_that_were_found_by_asking(session, now):
+    campaign = launched(session, now, people=1)
+    report(session, accepted(session, campaign, now), 0, AttemptStatus.BUSY, now)
+    told = [(line.words, line.state, line.number) for line in feed(session, campaign.id) if line.number]
+    assert told == [("Found by asking the provider.", "busy", "+14155550000")]
 
 
 def test_how_a_campaign_was_composed_is_not_in_its_feed(session, now):
