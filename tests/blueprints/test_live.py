@@ -279,9 +279,13 @@ def test_without_redis_a_page_says_that_it_only_looks(hub, monkeypatch):
 
 def test_pictures_stay_for_a_while_and_are_then_drawn_anew(app, session, now, campaign, monkeypatch):
     drawings = Drawings()
-    with app.test_request_context():
-        before = drawings.of(campaign, "all")
-        report(session, accepted(session, campaign, now), 0, AttemptStatus.ANSWERED, now)
-        assert drawings.of(campaign, "all") == before
-        monkeypatch.setattr("blueprints.live.DRAWN_FOR_SECONDS", 0)
-        assert drawings.of(campaign, "all") != before
+
+    def drawn():
+        with app.test_request_context():
+            return drawings.of(campaign, "all")
+
+    before = drawn()
+    report(session, accepted(session, campaign, now), 0, AttemptStatus.ANSWERED, now)
+    assert drawn() == before
+    monkeypatch.setattr("blueprints.live.DRAWN_FOR_SECONDS", 0)
+    assert drawn() != before
