@@ -11,7 +11,6 @@ from core.asking import is_due, may_give_up, note_ring
 from core.audit import CALLBOARD, note
 from core.decisions import it_was_sent
 from core.guards import BREAKER, LATE, held_by, hold, late_words, too_late, was_sent, why_open
-from core.health import NO_WAVES, open_waves
 from core.launch import lock_campaign
 from core.ledger import settle_wave
 from core.lines import busy, free_lines, had_its_turn, unsettled_in, wants_nothing
@@ -95,7 +94,7 @@ def advance(session: Session, campaign_id: int, vault: Vault, now: datetime) -> 
         wants_nothing(campaign)
         reason = _resting(session, campaign, waves)
     say(campaign, reason, now)
-    tell_people(session, campaign, open_waves(session, [campaign.id]).get(campaign.id, NO_WAVES), now)
+    tell_people(session, campaign, now)
     _collect(waves, round_, now)
     round_.changed = round_.changed or before != _shown(campaign)
     return round_

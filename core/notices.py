@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.audit import Actor, note
 from core.database import Base
 from core.errors import Invalid
-from core.health import OpenWaves
-from core.models import Campaign, Notice, NoticeChoice, Person, ProviderState
+from core.models import Campaign, Notice, NoticeChoice, Person, ProviderState, Wave
 from core.progress import progress
 from core.shown_numbers import masked_in
 from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState, WaveState
@@ -102,15 +101,16 @@ def _facts(choice: NoticeChoice) -> dict[str, object]:
     return {name: getattr(choice, name) for name in names}
 
 
-def tell_people(session: Session, campaign: Campaign, waves: OpenWaves, now: datetime) -> None:
+def tell_people(session: Session, campaign: Campaign, now: datetime) -> None:
     """Write a notice for everybody who wants to hear how this campaign stands. What was told is not told again."""
     if campaign.is_test:
         return
-    occasions = _occasions(session, campaign, waves, now)
-    if not occasions and campaign.state not in LIVE_CAMPAIGNS:
+    wanted = or_(NoticeChoice.ended, NoticeChoice.attention, NoticeChoice.failing_percent.is_not(None))
+    choices = session.scalars(select(NoticeChoice).join(Person).where(Person.is_active, wanted)).all()
+    if not choices:
         return
-    choices = session.scalars(select(NoticeChoice).join(Person).where(Person.is_active, _wants(occasions))).all()
-    if any(choice.failing_percent for choice in choices):
+    occasions = _occasions(session, campaign, now)
+    if (occasions or campaign.state in LIVE_CAMPAIGNS) and any(choice.failing_percent for choice in choices):
         occasions += _failing(session, campaign)
     for choice in choices:
         if not choice.only_own or choice.person_id == campaign.created_by_id:
@@ -119,22 +119,13 @@ def tell_people(session: Session, campaign: Campaign, waves: OpenWaves, now: dat
                     _write(session, choice, campaign.id, occasion, now)
 
 
-def _wants(occasions: Sequence[Occasion]) -> ColumnElement[bool]:
-    kinds = {occasion.kind for occasion in occasions}
-    return or_(
-        NoticeChoice.failing_percent.is_not(None),
-        NoticeChoice.ended.is_(True) if ENDED in kinds else false(),
-        NoticeChoice.attention.is_(True) if ATTENTION in kinds else false(),
-    )
-
-
 def _is_wanted(choice: NoticeChoice, occasion: Occasion) -> bool:
     if occasion.kind == FAILING:
         return choice.failing_percent is not None and occasion.percent > choice.failing_percent
     return bool(choice.ended if occasion.kind == ENDED else choice.attention)
 
 
-def _occasions(session: Session, campaign: Campaign, waves: OpenWaves, now: datetime) -> list[Occasion]:
+def _occasions(session: Session, campaign: Campaign, now: datetime) -> list[Occasion]:
     """That it ended, or what of it needs somebody."""
     found: list[Occasion] = []
     name = f"“{campaign.name}”"
@@ -143,13 +134,13 @@ def _occasions(session: Session, campaign: Campaign, waves: OpenWaves, now: date
         words = f"{campaign.why} Of {counts.total:,} people {counts.of(ContactState.ANSWERED):,} were answered."
         ended = "is complete" if campaign.state == CampaignState.COMPLETED else "was stopped"
         found.append(Occasion(ENDED, f"ended:{campaign.id}", f"{name} {ended}", words))
-    for cause, words in _troubles(session, campaign, waves):
+    for cause, words in _troubles(session, campaign):
         key = f"attention:{campaign.id}:{sha256(cause.encode()).hexdigest()[:16]}"
         found.append(Occasion(ATTENTION, key, f"{name} needs attention", words))
     return found
 
 
-def _troubles(session: Session, campaign: Campaign, waves: OpenWaves) -> list[tuple[str, str]]:
+def _troubles(session: Session, campaign: Campaign) -> list[tuple[str, str]]:
     """(what tells one from another, the sentence)."""
     found = []
     if campaign.alarm:
@@ -158,8 +149,8 @@ def _troubles(session: Session, campaign: Campaign, waves: OpenWaves) -> list[tu
         return found
     if campaign.hold:
         found.append((f"hold {campaign.hold} {campaign.why_since}", campaign.hold_words or campaign.why))
-    if WaveState.NEEDS_PERSON in waves.states:
-        found.append((f"wave {waves.accepted_at} {campaign.why_since}", campaign.why))
+    undecided = select(Wave.id).where(Wave.campaign_id == campaign.id, Wave.state == WaveState.NEEDS_PERSON)
+    found += [(f"wave {wave_id}", campaign.why) for wave_id in session.scalars(undecided)]
     provider = session.get(ProviderState, 1)
     if campaign.state == CampaignState.RUNNING and provider and provider.key_refused_at:
         found.append((f"key {provider.key_refused_at}", "The provider refuses our key; nothing is handed over."))
