@@ -117,7 +117,7 @@ def house(
     Thread(target=server.serve_forever, daemon=True).start()
     engine = open_engine(url)
     with pytest.MonkeyPatch.context() as patch, Session(engine) as database:
-        patch.setattr("blueprints.live.HEARTBEAT_SECONDS", 0.1)
+        patch.setattr("blueprints.live_hub.HEARTBEAT_SECONDS", 0.1)
         with writing(database):
             make_person(database, email="ada@example.com", role="launcher")
             make_campaign(database, name="A secret campaign")

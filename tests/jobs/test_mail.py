@@ -175,7 +175,7 @@ def test_what_could_not_be_sent_is_void_and_said_without_an_address(
 
 def test_a_bell_that_was_lost_is_rung_again_by_the_tick_once_a_minute(mail_server, session, link, settings):
     mail_server()
-    session.execute(update(PersonLink).values(created_at=NOW - timedelta(minutes=2)))
+    session.execute(update(PersonLink).values(created_at=datetime.now(UTC) - timedelta(minutes=2)))
     session.commit()
     tick_all()
     tick_all()
