@@ -179,11 +179,11 @@ def _page(topic: int, variant: str) -> ResponseReturnValue:
 def _stream(topic: int, variant: str, watcher: Watcher) -> Response:
     hub: Hub = current_app.extensions[NAME]
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    db.session.remove()  # whoever waits for the rendering, and then watches, holds no connection
     try:
         viewer = hub.join(topic, variant, watcher)
     except TooManyStreams:
         return Response(event("full", {}), mimetype="text/event-stream", headers=headers)
-    db.session.remove()
 
     def events() -> Iterator[bytes]:
         yield b"retry: 2000\n"

@@ -138,6 +138,7 @@ class Hub:
         self._pages: dict[tuple[int, str], Page] = {}
         self._dirty: set[int] = set()
         self._looked_at: dict[int, float] = {}
+        self._locks: dict[tuple[int, str], threading.Lock] = {}
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -177,11 +178,12 @@ class Hub:
             self._viewers.discard(viewer)
 
     def page(self, topic: int, variant: str) -> Page:
-        """The page as it is now. Those who come together share one rendering."""
-        page = self._pages.get((topic, variant))
-        if page is None or page.is_stale or time.monotonic() - page.at > PAUSE_SECONDS:
-            page = self._rendered(topic, variant)
-        return page
+        """The page as it is now. Those who come together, a thousand after a deploy, share one rendering."""
+        with self._locks.setdefault((topic, variant), threading.Lock()):
+            page = self._pages.get((topic, variant))
+            if page is None or page.is_stale or time.monotonic() - page.at > PAUSE_SECONDS:
+                page = self._rendered(topic, variant)
+            return page
 
     def events(self, viewer: Viewer) -> Iterator[bytes]:
         """What one stream says, until it ends: all of the page, then what changes, a heartbeat while nothing does."""
@@ -245,6 +247,7 @@ class Hub:
             with self._lock:
                 watched = {(viewer.topic, viewer.variant) for viewer in self._viewers}
                 self._pages = {key: page for key, page in self._pages.items() if key in watched}
+                self._locks = {key: lock for key, lock in self._locks.items() if key in watched or lock.locked()}
             topics = {topic for topic, _ in watched}
             self._dirty &= topics
             for topic in topics:

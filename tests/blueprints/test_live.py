@@ -1,6 +1,7 @@
 """The live pages: a snapshot on connect, then what changed, rendered once for all viewers."""
 
 import json
+import threading
 
 import pytest
 from sqlalchemy import event
@@ -188,6 +189,28 @@ def test_many_viewers_cost_one_rendering_each_variant(hub):
     assert hub.renderings == rendered + 2
 
 
+def test_many_who_come_at_once_cost_one_rendering(hub):
+    old, begun = hub._render, threading.Barrier(20)
+
+    def slow(topic, variant):
+        hub._end.wait(0.2)
+        return old(topic, variant)
+
+    def come():
+        begun.wait()
+        hub.join(7, "full", ME)
+
+    hub._render = slow
+    crowd = [threading.Thread(target=come) for _ in range(20)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    assert len([viewer for viewer in hub._viewers if viewer.topic == 7]) == 20
+    # One for all of them, and one that the hub looks at by itself as the first of them comes.
+    assert hub.renderings <= 2
+
+
 def test_only_what_changed_is_sent(hub):
     stream = watching(hub)
     change(hub, "second")
@@ -235,7 +258,7 @@ def test_of_two_looks_at_once_the_later_one_counts(hub):
         if not second:
             second.append(True)
             hub.page_text["text"] = "second"
-            hub.page(7, "full")
+            hub._rendered(7, "full")
         return told
 
     hub._render = slow
