@@ -16,6 +16,7 @@ from blueprints import (
     api_tokens,
     approvals,
     auth,
+    bars_drawn,
     campaigns,
     compose,
     control,
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     static_files.init_app(app)
     page_frame.init_app(app)
     viewing.init_app(app)
+    bars_drawn.init_app(app)
     live.init_app(app)
     errors.init_app(app)
     return app

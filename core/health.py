@@ -40,9 +40,9 @@ class OpenWaves:
 NO_WAVES = OpenWaves()
 
 
-def open_waves(session: Session, campaign_ids: Sequence[int]) -> dict[int, OpenWaves]:
-    """By campaign; those without an open wave are left out. Two statements for however many."""
-    theirs = (Wave.campaign_id.in_(campaign_ids), Wave.state.in_(OPEN_WAVES))
+def open_waves(session: Session, campaign_ids: Sequence[int] | None = None) -> dict[int, OpenWaves]:
+    """Of these campaigns, or of all; those without an open wave are left out. Two statements for however many."""
+    theirs = [Wave.state.in_(OPEN_WAVES)] + ([] if campaign_ids is None else [Wave.campaign_id.in_(campaign_ids)])
     dialling = (Contact.wave_id == Wave.id, Contact.settled_at.is_(None), Contact.state == ContactState.DIALLING)
     calls: dict[int, int] = dict(
         session.execute(

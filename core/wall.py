@@ -1,10 +1,11 @@
 """All campaigns now: the totals, and a card for each live one. Pages and streams show what one function here says."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import BindParameter, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.health import ATTENTION, ENDED, FINE, NO_WAVES, WAITING, Health, health, open_waves
@@ -16,7 +17,9 @@ from core.progress import OUTCOMES, Progress, progress_of_each
 from core.provider_state import trouble
 from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState
 
-MOST_CARDS = 60
+# More than a screen shows; those that need somebody come first.
+MOST_CARDS = 24
+MOST_NAMED = 5000
 _URGENCY = {ATTENTION: 0, FINE: 1, WAITING: 2, ENDED: 3}
 # Whoever looks up a little later still sees that a campaign is over, and how it went.
 STAYS = timedelta(minutes=10)
@@ -59,7 +62,7 @@ def wall(session: Session, now: datetime) -> Wall:
     query = select(Campaign.id, Campaign.state, Campaign.hold, Campaign.hold_words, Campaign.alarm, Campaign.why)
     mine = query.where(Campaign.is_test.is_(False), or_(Campaign.state.in_(LIVE_CAMPAIGNS), is_over))
     rows = session.execute(mine).all()
-    waves, ails = open_waves(session, [row.id for row in rows]), trouble(session, now)
+    waves, ails = open_waves(session), trouble(session, now)
     told = {row.id: health(row, waves.get(row.id, NO_WAVES), ails, now) for row in rows}
     order = sorted(told, key=lambda campaign_id: (_URGENCY[told[campaign_id].word], -campaign_id))[:MOST_CARDS]
     found = {one.id: one for one in session.scalars(select(Campaign).where(Campaign.id.in_(order)))}
@@ -68,7 +71,7 @@ def wall(session: Session, now: datetime) -> Wall:
     speed = paces(session, shown, known, now)
     cards = [Card(one, known[one.id], speed.get(one.id), told[one.id]) for one in shown]
     running = sum(row.state == CampaignState.RUNNING for row in rows)
-    totals = _totals(session, running, sum(one.calls for one in waves.values()), now)
+    totals = _totals(session, running, sum(waves.get(row.id, NO_WAVES).calls for row in rows), now)
     return Wall(totals, cards, len(rows) - len(shown))
 
 
@@ -84,15 +87,18 @@ def _midnight(zone: str, now: datetime) -> datetime:
     return now.astimezone(place(zone)).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
-def _ended_since(session: Session, since: datetime) -> dict[str, int]:
+def _ended_since(session: Session, since: datetime) -> Counter[str]:
     """People by outcome whose call ended since then; without test calls."""
     went_on = or_(Campaign.state.in_(LIVE_CAMPAIGNS), Campaign.ended_at >= since)
     campaigns = select(Campaign.id).where(went_on, Campaign.is_test.is_(False))
-    # In this form each wave is looked up in the index of its people; a join reads everybody who was ever called.
     waves = select(Wave.id).where(Wave.campaign_id.in_(campaigns), Wave.last_event_at >= since)
-    rows = session.execute(
-        select(Contact.state, func.count())
-        .where(Contact.wave_id.in_(waves), Contact.settled_at >= since, Contact.state.in_(OUTCOMES))
-        .group_by(Contact.state)
-    )
-    return dict(rows.all())
+    # Named one by one, each is looked up in the index of its people; a join reads everybody who was ever called.
+    found, ended = session.scalars(waves).all(), Counter[str]()
+    for first in range(0, len(found), MOST_NAMED):
+        ids: BindParameter[int] = bindparam(
+            "ids", found[first : first + MOST_NAMED], expanding=True, literal_execute=True
+        )
+        mine = (Contact.wave_id.in_(ids), Contact.settled_at >= since, Contact.state.in_(OUTCOMES))
+        rows = session.execute(select(Contact.state, func.count()).where(*mine).group_by(Contact.state))
+        ended.update(dict(rows.all()))
+    return ended

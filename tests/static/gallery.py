@@ -17,6 +17,7 @@ from wtforms import (
     validators,
 )
 
+from blueprints import bars_drawn
 from blueprints.security import CurrentPerson
 from tests.static.live_server import stream_door
 
@@ -48,6 +49,7 @@ def make_gallery() -> Flask:
     app.secret_key = "gallery"
     app.jinja_loader = ChoiceLoader([FileSystemLoader(ROOT / "templates"), FileSystemLoader(HERE)])
     app.config["posts"] = []
+    bars_drawn.init_app(app)
     person = CurrentPerson(id=1, email="ada@example.com", name="Ada Byron", role="launcher", sign_in_id=1)
     app.context_processor(
         lambda: {"current_person": person, "sandbox": True, "csrf_token": lambda: "token-of-the-test"}
