@@ -91,14 +91,21 @@ def _ended_since(session: Session, since: datetime) -> Counter[str]:
     """People by outcome whose call ended since then; without test calls."""
     went_on = or_(Campaign.state.in_(LIVE_CAMPAIGNS), Campaign.ended_at >= since)
     campaigns = select(Campaign.id).where(went_on, Campaign.is_test.is_(False))
-    waves = select(Wave.id).where(Wave.campaign_id.in_(campaigns), Wave.last_event_at >= since)
+    waves = select(Wave.id, Wave.cut_at, Wave.counts).where(
+        Wave.campaign_id.in_(campaigns), Wave.last_event_at >= since
+    )
+    ended, ids = Counter[str](), []
+    for wave_id, cut_at, counts in session.execute(waves):
+        if counts is not None and cut_at >= since:  # over, and all of it happened today
+            ended.update({state: counts[state] for state in OUTCOMES if state in counts})
+        else:
+            ids.append(wave_id)
     # Named one by one, each is looked up in the index of its people; a join reads everybody who was ever called.
-    found, ended = session.scalars(waves).all(), Counter[str]()
-    for first in range(0, len(found), MOST_NAMED):
-        ids: BindParameter[int] = bindparam(
-            "ids", found[first : first + MOST_NAMED], expanding=True, literal_execute=True
+    for first in range(0, len(ids), MOST_NAMED):
+        some: BindParameter[int] = bindparam(
+            "ids", ids[first : first + MOST_NAMED], expanding=True, literal_execute=True
         )
-        mine = (Contact.wave_id.in_(ids), Contact.settled_at >= since, Contact.state.in_(OUTCOMES))
+        mine = (Contact.wave_id.in_(some), Contact.settled_at >= since, Contact.state.in_(OUTCOMES))
         rows = session.execute(select(Contact.state, func.count()).where(*mine).group_by(Contact.state))
         ended.update(dict(rows.all()))
     return ended

@@ -100,6 +100,17 @@ def test_today_begins_at_midnight_of_the_house(session):
     assert (totals.answered, totals.not_reached, totals.zone) == (1, 1, "Asia/Kolkata")
 
 
+def test_what_finished_waves_keep_is_in_todays_totals(session, now):
+    campaign = launched(session, now, people=4, wave_size=2)
+    for places in ((0, 1), (2, 3)):
+        wave = accepted(session, campaign, now)
+        for place in places:
+            report(session, wave, place, A.BUSY if place else A.ANSWERED, later(now, minutes=place))
+        tick(session, campaign, later(now, minutes=5)) if places[0] else None
+    totals = wall(session, later(now, minutes=6)).totals
+    assert (totals.answered, totals.not_reached) == (1, 3)
+
+
 def test_a_test_call_is_in_no_total(session, now):
     campaign = launched(session, now, people=1)
     report(session, accepted(session, campaign, now), 0, A.ANSWERED, now)
