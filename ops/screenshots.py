@@ -131,8 +131,6 @@ def take(page: Page, url: str) -> None:
     page.goto("/campaigns/")
     going = page.locator(".card-campaign").filter(has_text=re.compile(r"[1-9][\d.]* a minute"))
     expect(going).to_have_count(len(OTHERS) + 1, timeout=60_000)
-        len(OTHERS) + 1, timeout=60_000
-    )
     page.screenshot(path=WALL, animations="disabled")
 
 
