@@ -46,6 +46,15 @@ def test_a_screen_shows_campaigns_without_a_sign_in_and_never_a_phone_number(cli
         assert f"/campaigns/{campaign.id}" not in text
 
 
+def test_a_word_means_the_same_in_the_totals_and_on_the_cards(viewer, session, now):
+    campaign = launched(session, now)
+    report(session, accepted(session, campaign, now), 0, AttemptStatus.DIALLING, now)
+    page = viewer.get("/campaigns/").text
+    said = re.findall(r"<dt>([^<]+)</dt>\s*<dd class=\"num\">([\d,]+)</dd>", page)
+    assert [count for name, count in said if name == "In progress"] == ["1", "1"]
+    assert dict(said)["Handed over"] == "2"
+
+
 def test_a_viewer_sees_no_number_in_a_sentence_of_the_list(viewer, composer, campaign):
     assert "555-0100" not in viewer.get("/campaigns/").text.replace("+14155550100", "555-0100")
     assert "+14155550100" in composer.get("/campaigns/").text
