@@ -71,19 +71,19 @@
     clearTimeout(streamTimer);
   };
 
-  // True when this tab may hold a stream; the place is free again when the tab is closed, whatever closes it.
+  // How to leave the place that this tab may hold a stream in, or null where all are taken. Whatever closes the tab leaves it too.
   const takePlace = async () => {
-    if (!navigator.locks) return true; // Then the server counts.
+    if (!navigator.locks) return () => {}; // Then the server counts.
     for (let place = 1; place <= STREAMS_OF_A_BROWSER; place += 1) {
-      const isMine = await new Promise((resolve) => {
+      const leaveIt = await new Promise((taken) => {
         navigator.locks.request(`callboard-stream-${place}`, { ifAvailable: true }, (lock) => {
-          resolve(Boolean(lock));
-          return lock && new Promise((leaveIt) => { leavePlace = leaveIt; });
+          if (!lock) return taken(null);
+          return new Promise((release) => { taken(release); });
         });
       });
-      if (isMine) return true;
+      if (leaveIt) return leaveIt;
     }
-    return false;
+    return null;
   };
 
   const leave = () => {
@@ -109,12 +109,16 @@
       return;
     }
     const mine = turn;
-    const hasPlace = await takePlace();
-    if (mine !== turn) return; // The page was hidden, or woke, meanwhile.
-    if (!hasPlace) {
+    const leaveIt = await takePlace();
+    if (mine !== turn) { // The page was hidden, or woke, meanwhile.
+      leaveIt?.();
+      return;
+    }
+    if (!leaveIt) {
       askInstead();
       return;
     }
+    leavePlace = leaveIt;
     source = new EventSource(page.dataset.liveUrl);
     const on = (name, act) => source.addEventListener(name, (event) => {
       failures = 0;

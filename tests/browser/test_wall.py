@@ -135,6 +135,7 @@ def test_a_campaign_is_launched_with_the_keyboard_alone(callboard, screen):
     page.wait_for_url("**/new")
     type_into("Name", "By keyboard")
     type_into("Agent", "b9c1f0de-0002-4a6e-8f10-000000000002")
+    page.keyboard.press("Tab")
     expect(page.locator(".js-saved").first).to_contain_text("Saved")  # the draft has its own address from then on
     press("button", "Continue")
     page.wait_for_url("**/who")
