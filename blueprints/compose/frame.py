@@ -145,13 +145,17 @@ def _destination(step: str) -> str:
 
 
 def autosaved(campaign: Campaign, step: str, form: StepForm, changes: list[drafts.Change]) -> str:
-    sentences = [f"{form[name].label.text}: {error}" for name, errors in form.errors.items() for error in flat(errors)]
+    sentences = complaints(form)
     if changes:
         sentences.append("Changed in another tab: press Continue to see what.")
     return render_template(
         "compose/_autosaved.html", form=form, sentences=sentences, seen=None if changes else drafts.fingerprint(campaign, step),
         oob=True, **frame(campaign, step),
     )  # fmt: skip
+
+
+def complaints(form: StepForm) -> list[str]:
+    return [f"{form[name].label.text}: {error}" for name, errors in form.errors.items() for error in flat(errors)]
 
 
 def flat(errors: Any) -> list[str]:

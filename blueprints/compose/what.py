@@ -8,7 +8,7 @@ from htmx_flask import make_response
 
 from blueprints.compose import bp
 from blueprints.compose.forms import MOST_ROWS_OF_CONTEXT, WhatForm
-from blueprints.compose.frame import already_launched, autosaved, frame, save
+from blueprints.compose.frame import already_launched, autosaved, complaints, frame, save
 from blueprints.database import db, writing
 from blueprints.requests import whole_number
 from blueprints.runtime import now
@@ -36,6 +36,8 @@ def new() -> ResponseReturnValue:
             return _created(draft_id, form)
         except Invalid as error:
             form.complain(error)
+    if form.errors and request.htmx:  # there is no draft yet, so nothing else of the page follows from what was typed
+        return render_template("compose/_unsaved.html", form=form, sentences=complaints(form)), 422
     status = 422 if form.errors else 200
     agents = drafts.saved_agents(db.session())
     return render_template("compose/new.html", form=form, agents=agents, agent_words=agent_words, changes=[]), status

@@ -72,6 +72,14 @@ def test_an_autosave_of_a_new_campaign_makes_one_draft_however_often_it_comes(co
     assert session.scalars(select(Campaign.name)).all() == ["Summer"]
 
 
+def test_an_autosave_of_a_half_typed_agent_is_refused_in_one_place_of_the_page(composer, session):
+    """Its answer takes the place of #draft-seen: a whole page there would hold the form a second time, as it was then."""
+    answer = composer.post("/campaigns/new", data={"name": "Spring", "agent": "b9c1f"}, headers={"HX-Request": "true"})
+    assert (answer.status_code, "No saved agent has this name." in answer.text) == (422, True)
+    assert ("<form" in answer.text, answer.text.count('id="draft-seen"')) == (False, 1)
+    assert session.scalar(select(func.count()).select_from(Campaign)) == 0
+
+
 def test_a_pasted_uuid_saves_the_agent(composer, session, draft):
     uuid = "6f0d3b1e-1111-4222-8333-944455556666"
     form = {"name": "Spring", "agent": uuid, "seen": seen(composer, draft, "what")}
