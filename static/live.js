@@ -11,6 +11,7 @@
   const FIRST_WORD = 10_000; // A stream begins with a snapshot; without one, something between us holds it back.
   const ASLEEP = 20_000;
   const POLL = 5_000;
+  const STREAM_SOON = 10_000;
   const STREAM_AGAIN = 60_000;
   const FAILURES_BEFORE_POLLING = 3;
   // A browser opens six connections to one host over HTTP/1.1; the rest is for pages. Further tabs ask instead.
@@ -155,7 +156,8 @@
     const polls = failures >= FAILURES_BEFORE_POLLING && page.dataset.pollUrl;
     if (polls) startPolling();
     else show("reconnecting");
-    const wait = polls ? STREAM_AGAIN : Math.min(30_000, 1_000 * 2 ** (failures - 1));
+    // A server that starts is soon back; a proxy that holds streams up stays.
+    const wait = polls ? (failures < FAILURES_BEFORE_POLLING + 4 ? STREAM_SOON : STREAM_AGAIN) : Math.min(30_000, 1_000 * 2 ** (failures - 1));
     streamTimer = setTimeout(connect, wait * (0.5 + Math.random() / 2));
   };
 
