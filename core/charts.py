@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core.call_times import ByHour, Call, calls_of, campaign_by_hour, unkept_or_since
 from core.facts import AttemptStatus
 from core.hours import place
+from core.lookups import last_event_at
 from core.models import Campaign
 from core.progress import OUTCOMES
 from core.states import ENDED_CAMPAIGNS
@@ -75,7 +76,8 @@ def charts(session: Session, campaign: Campaign, span: str, now: datetime) -> Ch
     """What is shown of the window `span` (a key of SPANS), which ends now, or with the last event of a campaign that is over."""
     ends = now
     if campaign.state in ENDED_CAMPAIGNS and campaign.ended_at is not None:
-        ends = min(now, campaign.ended_at + timedelta(seconds=MINUTE))
+        heard_at = last_event_at(session, campaign.id) or campaign.ended_at  # a late report may tell of a later call
+        ends = min(now, max(campaign.ended_at, heard_at) + timedelta(seconds=MINUTE))
     window = _window(campaign, span, ends)
     since = datetime.fromtimestamp(window[0], UTC) if window else ends
     told = calls_of(session, unkept_or_since(campaign, since), now)
@@ -90,7 +92,7 @@ def _window(campaign: Campaign, span: str, ends: datetime) -> range | None:
     length, width = SPANS[span]
     last = int(ends.timestamp())
     if span == "all":
-        began = int((campaign.started_at or ends).timestamp())
+        began = min(int((campaign.started_at or ends).timestamp()), last)  # our own clock may have been put back
         if last - began > DAY:
             return None
         width = next(width for width in WIDTHS if last - began <= width * MOST_COLUMNS)
@@ -140,7 +142,8 @@ def _most_open(calls: Iterable[Call], starts: range, width: int) -> list[int]:
 
 def _from_hours(by_hour: ByHour, ends: datetime) -> Columns:
     """Whole hours, as many to a column as it needs."""
-    first, last = min(by_hour, default=int(ends.timestamp())), int(ends.timestamp())
+    last = max([int(ends.timestamp()), *by_hour])
+    first = min(by_hour, default=last)
     width = HOUR * -(-((last - first) // HOUR + 1) // MOST_COLUMNS)
     starts = range(first, last + 1, width)
     series = {str(outcome): [0] * len(starts) for outcome in OUTCOMES}

@@ -123,3 +123,26 @@ def test_of_a_campaign_that_is_over_its_last_hour_is_shown(session, now):
     tick(session, campaign, later(now, minutes=1))
     told = charts(session, session.get_one(Campaign, campaign.id), "1h", later(now, days=30))
     assert told.columns.total == 1
+
+
+def test_a_report_long_after_the_end_stands_in_the_picture_of_all(session, now):
+    """Of a campaign of days, and of one of minutes: the last column is where the last call is, however late it was told of."""
+    for first, length in ((0, timedelta(days=3)), (10, timedelta(minutes=9))):
+        campaign = launched(session, now, people=2, first=first)
+        wave = accepted(session, campaign, now)
+        report(session, wave, first, A.ANSWERED, now, ended_at=now)
+        end = now + length
+        report(session, wave, first + 1, A.BUSY, end, ended_at=end)
+        tick(session, campaign, end)
+        assert session.get_one(Campaign, campaign.id, populate_existing=True).state == "completed"
+        late = end + timedelta(days=2)
+        report(session, session.get_one(Wave, wave.id), first, A.ANSWERED, late, call_id="another call")
+        told = charts(session, session.get_one(Campaign, campaign.id), "all", late + timedelta(hours=1))
+        assert told.columns.total == told.calls.total() == 3
+
+
+def test_a_clock_that_was_put_back_breaks_no_picture(session, now):
+    campaign = launched(session, now, people=1)
+    report(session, accepted(session, campaign, now), 0, A.DIALLING, now)
+    for span in ("1h", "12h", "24h", "all"):
+        assert charts(session, campaign, span, now - timedelta(days=2)).span == span
