@@ -136,8 +136,9 @@ class Hub:
         self._still_may = still_may
         self._viewers: set[Viewer] = set()
         self._pages: dict[tuple[int, str], Page] = {}
-        self._dirty: set[int] = set()
-        self._looked_at: dict[int, float] = {}
+        # When each topic changed last, and when the last look at each page began (monotonic seconds).
+        self._changed_at: dict[int, float] = {}
+        self._looked_at: dict[tuple[int, str], float] = {}
         self._locks: dict[tuple[int, str], threading.Lock] = {}
         self._wake = threading.Event()
         self._lock = threading.Lock()
@@ -214,7 +215,8 @@ class Hub:
             thread.join(timeout=1.0)
 
     def changed(self, campaign_id: int) -> None:
-        self._dirty.update((campaign_id, BOARD, WALL))
+        at = time.monotonic()
+        self._changed_at.update(dict.fromkeys((campaign_id, BOARD, WALL), at))
         self._wake.set()
 
     def _listen(self) -> None:
@@ -229,6 +231,8 @@ class Hub:
                     while not self.closed:
                         if message := channel.get_message(timeout=1.0):
                             self.changed(int(message["data"]))
+                        if channel.health_check_response_counter > 1:  # it was asked twice, fifteen seconds apart
+                            raise RedisError("Redis does not answer")
             except (RedisError, OSError, ValueError) as error:
                 self._is_listening(False)
                 log.warning("live: %s; listening again in a second", error)
@@ -241,23 +245,25 @@ class Hub:
             self._tell()
 
     def _push(self) -> None:
+        """Look at what changed since the last look at it, and at everything that is watched now and then."""
         while not self.closed:
-            self._wake.wait(timeout=PAUSE_SECONDS if self._dirty else 1.0)
+            self._wake.wait(timeout=1.0)
             self._wake.clear()
             with self._lock:
                 watched = {(viewer.topic, viewer.variant) for viewer in self._viewers}
                 self._pages = {key: page for key, page in self._pages.items() if key in watched}
                 self._locks = {key: lock for key, lock in self._locks.items() if key in watched or lock.locked()}
-            topics = {topic for topic, _ in watched}
-            self._dirty &= topics
-            for topic in topics:
-                since = time.monotonic() - self._looked_at.get(topic, 0.0)
-                if (topic in self._dirty and since >= PAUSE_SECONDS) or since >= LOOK_ANYWAY_SECONDS:
-                    self._dirty.discard(topic)
-                    for variant in {variant for one, variant in watched if one == topic}:
-                        self._look(topic, variant)
-            if self._dirty:
+                self._looked_at = {key: at for key, at in self._looked_at.items() if key in watched}
+            for topic, variant in watched:
+                since = time.monotonic() - self._looked_at.get((topic, variant), 0.0)
+                if since >= (PAUSE_SECONDS if self._is_changed(topic, variant) else LOOK_ANYWAY_SECONDS):
+                    self._look(topic, variant)
+            if any(self._is_changed(*page) for page in watched):
                 time.sleep(0.05)
+                self._wake.set()
+
+    def _is_changed(self, topic: int, variant: str) -> bool:
+        return self._changed_at.get(topic, 0.0) >= self._looked_at.get((topic, variant), 0.0)
 
     def _look(self, topic: int, variant: str) -> None:
         try:
@@ -271,7 +277,7 @@ class Hub:
 
     def _rendered(self, topic: int, variant: str) -> Page:
         """Looked at now; whoever watches it is told where that is another page. Of two looks at once the later one counts."""
-        at = self._looked_at[topic] = time.monotonic()
+        at = self._looked_at[topic, variant] = time.monotonic()
         pieces = self._render(topic, variant)
         self.renderings += 1
         with self._lock:

@@ -312,3 +312,22 @@ def test_pictures_stay_for_a_while_and_are_then_drawn_anew(app, session, now, ca
     assert drawn() == before
     monkeypatch.setattr("blueprints.live.DRAWN_FOR_SECONDS", 0)
     assert drawn() != before
+
+
+def test_those_who_ask_for_one_variant_keep_nobody_waiting_for_another(hub):
+    """Asked again and again, one page is looked at all the time; the other has its own turn."""
+    stream = watching(hub, variant="full")
+    asked = threading.Event()
+
+    def ask():
+        while not asked.wait(0.01):
+            hub._rendered(7, "masked")
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        change(hub, "second")
+        assert heard(stream)[1] == {"one": "second full"}
+    finally:
+        asked.set()
+        asking.join()
