@@ -80,7 +80,7 @@
         navigator.locks.request(`callboard-stream-${place}`, { ifAvailable: true }, (lock) => {
           if (!lock) return taken(null);
           return new Promise((release) => { taken(release); });
-        });
+        }).catch(() => taken(() => {})); // A browser that forbids them: then the server counts.
       });
       if (leaveIt) return leaveIt;
     }
@@ -169,7 +169,8 @@
     pollTimer = setTimeout(poll, POLL);
     try {
       const answer = await fetch(page.dataset.pollUrl, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(4_000) });
-      if (answer.redirected || answer.status === 401 || answer.status === 403) return gone();
+      // Signed out, in another role, or a screen's link that is over: the page itself says which.
+      if (answer.redirected || [401, 403, 404].includes(answer.status)) return gone();
       if (!answer.ok) throw new Error(answer.statusText);
       const message = await answer.json();
       if (!pollTimer) return undefined; // A stream spoke meanwhile; it knows more.

@@ -8,7 +8,10 @@
   const title = document.title;
   const known = new Map();
   const isOffered = "Notification" in globalThis;
-  const isOn = () => isOffered && Notification.permission === "granted" && localStorage.getItem(WANTED) === "yes";
+  // What was chosen is this browser's; one that keeps nothing was asked nothing.
+  const kept = () => { try { return localStorage.getItem(WANTED); } catch { return null; } };
+  const keep = (choice) => { try { localStorage.setItem(WANTED, choice); } catch { /* then it holds for nobody */ } };
+  const isOn = () => isOffered && Notification.permission === "granted" && kept() === "yes";
 
   globalThis.callboard = { staysOn: isOn };
 
@@ -23,7 +26,7 @@
     if (!event.target.closest(".js-notify")) return;
     const turnOn = !isOn();
     if (turnOn && Notification.permission !== "granted") await Notification.requestPermission();
-    localStorage.setItem(WANTED, turnOn ? "yes" : "no");
+    keep(turnOn ? "yes" : "no");
     showButtons();
   });
 
@@ -31,12 +34,14 @@
     if (!isOn()) return;
     const words = `${name} ${WORDS[word]}`;
     if (document.visibilityState === "hidden") document.title = `● ${words}`;
-    // Several tabs say the same: the same tag makes it one.
-    const notice = new Notification(words, { tag: `callboard-${id}-${word}`, icon: "/static/favicon.svg" });
-    notice.onclick = () => {
-      window.focus();
-      location.assign(`/campaigns/${id}`);
-    };
+    try {
+      // Several tabs say the same: the same tag makes it one.
+      const notice = new Notification(words, { tag: `callboard-${id}-${word}`, icon: "/static/favicon.svg" });
+      notice.onclick = () => {
+        window.focus();
+        location.assign(`/campaigns/${id}`);
+      };
+    } catch { /* Browsers of telephones let no page do this; the title says it there. */ }
   };
 
   const look = () => document.querySelectorAll("[data-watch]").forEach(({ dataset }) => {

@@ -121,13 +121,14 @@ def test_an_ended_session_reloads_the_page(live, stage):
         stage.says.put(event("gone", {}))
 
 
-def test_an_ended_session_reloads_a_page_that_polls(live, stage, screen):
+@pytest.mark.parametrize("status", [401, 404])
+def test_an_ended_session_or_link_reloads_a_page_that_polls(live, stage, screen, status):
     screen.add_init_script("delete window.EventSource")
     page = live()
     expect(page.locator("#live")).to_have_attribute("data-live-state", "polling")
     page.clock.run_for(11_000)
     with page.expect_event("load"):
-        stage.poll_status = 401
+        stage.poll_status = status
         page.clock.run_for(6_000)
 
 
@@ -197,3 +198,11 @@ def test_of_seven_tabs_of_one_browser_four_hold_a_stream_and_all_are_right(galle
     expect(tabs[4].locator("#number")).to_contain_text("snapshot")
     for _ in tabs:
         stage.says.put(None)
+
+
+def test_a_browser_that_forbids_what_tabs_share_streams_all_the_same(live, stage, screen):
+    screen.add_init_script("navigator.locks.request = async () => { throw new DOMException('no', 'SecurityError'); }")
+    screen.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } })")
+    screen.add_init_script("Object.defineProperty(Notification, 'permission', { value: 'granted' })")
+    page = live()
+    expect(page.locator("#number")).to_have_text("snapshot 1")
