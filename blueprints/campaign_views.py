@@ -79,7 +79,7 @@ def _tone(campaign: Campaign, is_well: Health) -> str:
     """The colour of the sentence: does somebody have to do something?"""
     if is_well.word == ATTENTION:
         return "bad"
-    if campaign.state in (CampaignState.PAUSED, CampaignState.STOPPING) or is_well.is_unsure:
+    if campaign.state in (CampaignState.PAUSED, CampaignState.STOPPING) or is_well.is_warned:
         return "warn"
     tones = {CampaignState.COMPLETED: "good", CampaignState.RUNNING: "info"}
     return tones.get(CampaignState(campaign.state), "neutral")

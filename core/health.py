@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from core.models import Campaign, Contact, Wave
-from core.provider_state import trouble
+from core.provider_state import Ailment, ailment
 from core.schedule import span
 from core.states import LIVE_CAMPAIGNS, OPEN_WAVES, CampaignState, ContactState, WaveState
 
@@ -20,11 +20,13 @@ SILENT = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`word` is fine, waiting, attention or ended; `reason` is a sentence. `is_unsure`: a wave may or may not have been sent."""
+    """`word` is fine, waiting, attention or ended; `reason` is a sentence. `is_warned`: a wave may or may not have been sent, or the
+    provider cannot be used for a while.
+    """
 
     word: str
     reason: str
-    is_unsure: bool = False
+    is_warned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +73,27 @@ def open_waves(session: Session, campaign_ids: Sequence[int] | None = None) -> d
 
 def healths(session: Session, campaigns: Sequence[Campaign], now: datetime) -> dict[int, Health]:
     """The health of each of these, by their ids."""
-    waves, ails = open_waves(session, [one.id for one in campaigns]), trouble(session, now)
+    waves, ails = open_waves(session, [one.id for one in campaigns]), ailment(session, now)
     return {one.id: health(one, waves.get(one.id, NO_WAVES), ails, now) for one in campaigns}
 
 
-def health(campaign: Any, waves: OpenWaves, ails: str | None, now: datetime) -> Health:
+def health(campaign: Any, waves: OpenWaves, ails: Ailment | None, now: datetime) -> Health:
     """Of a Campaign, or a row with its state, hold, hold_words, alarm and why. `ails`: what keeps the provider from being used."""
     if campaign.alarm:
         return Health(ATTENTION, campaign.alarm)
     if campaign.state not in LIVE_CAMPAIGNS:
         return Health(ENDED, campaign.why)
     unsure = bool(waves.states & {WaveState.UNKNOWN, WaveState.NEEDS_PERSON})
+    runs = campaign.state == CampaignState.RUNNING
     if campaign.hold or WaveState.NEEDS_PERSON in waves.states:
         return Health(ATTENTION, campaign.why or campaign.hold_words, unsure)
-    if ails and campaign.state == CampaignState.RUNNING:
-        return Health(ATTENTION, ails, unsure)
+    if runs and ails and ails.needs_somebody:
+        return Health(ATTENTION, ails.words, unsure)
     if words := _silence(waves, now):
         return Health(ATTENTION, words, unsure)
-    calls = campaign.state == CampaignState.RUNNING and WaveState.ACCEPTED in waves.states
-    return Health(FINE if calls and not unsure else WAITING, campaign.why, unsure)
+    if runs and ails:
+        return Health(WAITING, ails.words, is_warned=True)
+    return Health(FINE if runs and WaveState.ACCEPTED in waves.states and not unsure else WAITING, campaign.why, unsure)
 
 
 def _silence(waves: OpenWaves, now: datetime) -> str | None:

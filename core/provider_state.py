@@ -18,6 +18,8 @@ from core.provider_binding import why_not_ours
 LONGEST_WORDS = 600
 LONGEST_BACK_OFF = timedelta(minutes=5)
 THROTTLED_FOR = timedelta(seconds=30)
+# Shorter, and it was a hiccup that passes by itself.
+LONG_AWAY = timedelta(minutes=5)
 QUOTA_HOLDS, QUOTA_INTERVAL = timedelta(minutes=30), timedelta(minutes=5)
 
 
@@ -103,6 +105,14 @@ def throttle(session: Session, words: str, retry_after: float | None, now: datet
     return state.usable_from
 
 
+@dataclass(frozen=True, slots=True)
+class Ailment:
+    """What keeps the provider from being used, in one sentence, and whether it stays so until somebody does something."""
+
+    words: str
+    needs_somebody: bool
+
+
 def provider_state(session: Session) -> ProviderState:
     """The one row; made on first use inside a write."""
     state = session.get(ProviderState, 1)
@@ -118,21 +128,29 @@ def known_state(session: Session) -> ProviderState:
     return session.get(ProviderState, 1) or ProviderState(failures=0)
 
 
-def trouble(session: Session, now: datetime) -> str | None:
-    """Why nothing may be sent now, in one sentence; None when the provider is usable. Only reads."""
+def ailment(session: Session, now: datetime) -> Ailment | None:
+    """Why nothing may be sent now; None when the provider is usable. Only reads."""
     if words := why_not_ours(session):
-        return words
+        return Ailment(words, True)
     state = session.get(ProviderState, 1)
     if state is None:
         return None
     if state.key_refused_at:
-        return f"The provider refuses our key since {_clock(state.key_refused_at)}: {state.key_refused_words}"
+        words = f"The provider refuses our key since {_clock(state.key_refused_at)}: {state.key_refused_words}"
+        return Ailment(words, True)
     if state.usable_from and state.usable_from > now:
         wait = f"next try at {_clock(state.usable_from)}."
-        if state.unreachable_since:
-            return f"The provider cannot be reached since {_clock(state.unreachable_since)}, {wait} {state.unreachable_words}"
-        return f"The provider asks us to wait, {wait} {state.throttled_words}"
+        if away := state.unreachable_since:
+            words = f"The provider cannot be reached since {_clock(away)}, {wait} {state.unreachable_words}"
+            return Ailment(words, now - away > LONG_AWAY)
+        return Ailment(f"The provider asks us to wait, {wait} {state.throttled_words}", False)
     return None
+
+
+def trouble(session: Session, now: datetime) -> str | None:
+    """The sentence of what ails the provider."""
+    found = ailment(session, now)
+    return found.words if found else None
 
 
 def throttled_until(session: Session, now: datetime) -> datetime | None:

@@ -14,7 +14,7 @@ from core.installation import HOME_ZONE, value_of
 from core.models import Campaign, Contact, Delivery, Wave
 from core.pace import Pace, paces
 from core.progress import OUTCOMES, Progress, progress_of_each
-from core.provider_state import trouble
+from core.provider_state import ailment
 from core.states import ENDED_CAMPAIGNS, LIVE_CAMPAIGNS, CampaignState, ContactState
 
 # More than a screen shows; those that need somebody come first.
@@ -62,7 +62,7 @@ def wall(session: Session, now: datetime) -> Wall:
     query = select(Campaign.id, Campaign.state, Campaign.hold, Campaign.hold_words, Campaign.alarm, Campaign.why)
     mine = query.where(Campaign.is_test.is_(False), or_(Campaign.state.in_(LIVE_CAMPAIGNS), is_over))
     rows = session.execute(mine).all()
-    waves, ails = open_waves(session), trouble(session, now)
+    waves, ails = open_waves(session), ailment(session, now)
     told = {row.id: health(row, waves.get(row.id, NO_WAVES), ails, now) for row in rows}
     order = sorted(told, key=lambda campaign_id: (_URGENCY[told[campaign_id].word], -campaign_id))[:MOST_CARDS]
     found = {one.id: one for one in session.scalars(select(Campaign).where(Campaign.id.in_(order)))}
@@ -72,7 +72,8 @@ def wall(session: Session, now: datetime) -> Wall:
     cards = [Card(one, known[one.id], speed.get(one.id), told[one.id]) for one in shown]
     running = sum(row.state == CampaignState.RUNNING for row in rows)
     totals = _totals(session, running, sum(waves.get(row.id, NO_WAVES).calls for row in rows), now)
-    return Wall(totals, cards, len(rows) - len(shown))
+    live = sum(row.state in LIVE_CAMPAIGNS for row in rows) - sum(one.state in LIVE_CAMPAIGNS for one in shown)
+    return Wall(totals, cards, live)
 
 
 def _totals(session: Session, running: int, calling: int, now: datetime) -> Totals:

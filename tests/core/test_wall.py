@@ -56,6 +56,15 @@ def test_all_that_run_need_attention_while_the_provider_refuses_our_key(session,
     assert (told.word, told.reason.startswith("The provider refuses our key")) == ("attention", True)
 
 
+def test_all_that_run_wait_while_the_provider_asks_us_to(session, now):
+    """Nobody has to do anything about that: it goes on by itself, and would otherwise wake everybody each time."""
+    campaign = launched(session, now)
+    with writing(session):
+        session.add(ProviderState(id=1, failures=0, usable_from=later(now, minutes=1), throttled_words="Too many."))
+    told = health_of(session, campaign, now)
+    assert (told.word, told.reason.startswith("The provider asks us to wait")) == ("waiting", True)
+
+
 @pytest.mark.parametrize(("silence", "word"), [(timedelta(minutes=4), "fine"), (timedelta(minutes=6), "attention")])
 def test_silence_with_open_calls_needs_attention_after_five_minutes(session, now, silence, word):
     campaign = launched(session, now)
@@ -75,6 +84,15 @@ def test_whichever_needs_somebody_is_shown_however_many_there_are(session, now):
     told = wall(session, now)
     assert (told.cards[0].campaign.id, len(told.cards), told.more) == (first.id, MOST_CARDS, 1)
     assert told.totals.running == MOST_CARDS + 1
+
+
+def test_only_live_ones_count_as_more(session, now):
+    with writing(session):
+        session.add_all(
+            Campaign(name=f"C{n}", state="completed", state_since=now, created_at=now, ended_at=now, size=0)
+            for n in range(MOST_CARDS + 3)
+        )
+    assert (len(wall(session, now).cards), wall(session, now).more) == (MOST_CARDS, 0)
 
 
 def test_one_that_ended_is_seen_for_a_while(session, now):
