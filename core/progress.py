@@ -138,7 +138,7 @@ _REFUSED = {
 def feed(session: Session, campaign_id: int, most: int = 12) -> list[FeedLine]:
     """What happened lately, newest first: deliveries that moved something or were refused, and what people did.
 
-    Where nothing is delivered, the newest calls that were found by asking.
+    Where nothing that counts is delivered, the newest calls that were found by asking.
     """
     told = select(
         Delivery.id,
@@ -169,7 +169,8 @@ def feed(session: Session, campaign_id: int, most: int = 12) -> list[FeedLine]:
         )
         for d in deliveries
     ]
-    lines = lines or _asked(session, campaign_id, most)
+    if not any(line.tone == "good" for line in lines):
+        lines += _asked(session, campaign_id, most)
     lines += [FeedLine(entry.at, entry.summary, "neutral") for entry in entries]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:most]
 

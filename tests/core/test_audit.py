@@ -14,7 +14,7 @@ from core.progress import feed
 from core.provider_state import notice_key
 from core.sign_ins import MOST_FOR_ACCOUNT, TooManyTries, begin_try, sign_out
 from tests.core.cast import accepted, launched, report
-from tests.factories import make_agent, make_campaign, make_list, make_person
+from tests.factories import make_agent, make_campaign, make_delivery, make_list, make_person
 
 ADA = Actor("Ada")
 
@@ -145,6 +145,14 @@ def test_where_nothing_is_delivered_the_feed_tells_of_calls_that_were_found_by_a
     report(session, accepted(session, campaign, now), 0, AttemptStatus.BUSY, now)
     told = [(line.words, line.state, line.number) for line in feed(session, campaign.id) if line.number]
     assert told == [("Found by asking the provider.", "busy", "+14155550000")]
+
+
+def test_refused_deliveries_do_not_hide_what_was_found_by_asking(session, now):
+    campaign = launched(session, now, people=1)
+    wave = accepted(session, campaign, now)
+    report(session, wave, 0, AttemptStatus.BUSY, now)
+    make_delivery(session, wave, verdict="bad_signature")
+    assert {line.tone for line in feed(session, campaign.id)} >= {"bad", "good"}
 
 
 def test_how_a_campaign_was_composed_is_not_in_its_feed(session, now):
