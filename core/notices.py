@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -31,18 +31,24 @@ GAPS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 # Longer than the longest exchange: until then nobody else sends the same.
 LEASE = timedelta(minutes=2)
 LONGEST_ADDRESS = 2000
+# In one order for everybody, so that two ticks that tell the same people do not wait for each other.
+_IN_ORDER = select(NoticeChoice).join(Person).order_by(NoticeChoice.person_id)
 _NOTICES = Base.metadata.tables["notice"]
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Something that some people want to hear: `kind` is ended, attention or failing; the key is the same for the same thing."""
+    """Something that some people want to hear: `kind` is ended, attention or failing; the key is the same for the same thing.
+
+    `is_general`: it is about no campaign more than about others.
+    """
 
     kind: str
     key: str
     subject: str
     words: str
     percent: float = 0.0
+    is_general: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,7 @@ def tell_people(session: Session, campaign: Campaign, now: datetime) -> None:
     if campaign.is_test:
         return
     wanted = or_(NoticeChoice.ended, NoticeChoice.attention, NoticeChoice.failing_percent.is_not(None))
-    choices = session.scalars(select(NoticeChoice).join(Person).where(Person.is_active, wanted)).all()
+    choices = session.scalars(_IN_ORDER.where(Person.is_active, wanted)).all()
     if not choices:
         return
     occasions = _occasions(session, campaign, now)
@@ -116,7 +122,7 @@ def tell_people(session: Session, campaign: Campaign, now: datetime) -> None:
         if not choice.only_own or choice.person_id == campaign.created_by_id:
             for occasion in occasions:
                 if _is_wanted(choice, occasion):
-                    _write(session, choice, campaign.id, occasion, now)
+                    _write(session, choice, None if occasion.is_general else campaign.id, occasion, now)
 
 
 def _is_wanted(choice: NoticeChoice, occasion: Occasion) -> bool:
@@ -137,6 +143,11 @@ def _occasions(session: Session, campaign: Campaign, now: datetime) -> list[Occa
     for cause, words in _troubles(session, campaign):
         key = f"attention:{campaign.id}:{sha256(cause.encode()).hexdigest()[:16]}"
         found.append(Occasion(ATTENTION, key, f"{name} needs attention", words))
+    provider = session.get(ProviderState, 1)
+    if campaign.state == CampaignState.RUNNING and provider and provider.key_refused_at:
+        words = "Nothing is handed over, of no campaign, until it takes it again."
+        key = f"key:{provider.key_refused_at.isoformat()}"
+        found.append(Occasion(ATTENTION, key, "The provider refuses our key", words, is_general=True))
     return found
 
 
@@ -149,11 +160,9 @@ def _troubles(session: Session, campaign: Campaign) -> list[tuple[str, str]]:
         return found
     if campaign.hold:
         found.append((f"hold {campaign.hold} {campaign.why_since}", campaign.hold_words or campaign.why))
-    undecided = select(Wave.id).where(Wave.campaign_id == campaign.id, Wave.state == WaveState.NEEDS_PERSON)
-    found += [(f"wave {wave_id}", campaign.why) for wave_id in session.scalars(undecided)]
-    provider = session.get(ProviderState, 1)
-    if campaign.state == CampaignState.RUNNING and provider and provider.key_refused_at:
-        found.append((f"key {provider.key_refused_at}", "The provider refuses our key; nothing is handed over."))
+    undecided = select(func.min(Wave.id)).where(Wave.campaign_id == campaign.id, Wave.state == WaveState.NEEDS_PERSON)
+    if oldest := session.scalar(undecided):  # whoever looks at one sees the others
+        found.append((f"wave {oldest}", campaign.why))
     return found
 
 
@@ -179,10 +188,10 @@ def _write(session: Session, choice: NoticeChoice, campaign_id: int | None, occa
 
 
 def try_ways(session: Session, person_id: int, now: datetime) -> int:
-    """A notice of no campaign by each way that this person chose, so that they see whether it comes; returns how many."""
+    """A notice to try it by each way that this person chose, at most one a minute; returns how many ways there are."""
     choice = choice_of(session, person_id)
     words = "This is how Callboard tells you of campaigns. Nothing happened; you asked to see it."
-    _write(session, choice, None, Occasion("test", f"test:{now.isoformat()}", "A notice to try it out", words), now)
+    _write(session, choice, None, Occasion("test", f"test:{now:%Y-%m-%dT%H:%M}", "A notice to try it out", words), now)
     return choice.by_mail + bool(choice.chat)
 
 
@@ -207,9 +216,7 @@ def claim_notice(session: Session, notice_id: int, now: datetime) -> Letter | No
     if not person.is_active:
         notice.state, notice.problem = "given_up", "The account was deactivated."
         return None
-    return Letter(
-        notice.id, notice.way, person.email, choice.chat, notice.subject, notice.words, notice.campaign_id
-    )  # fmt: skip
+    return Letter(notice.id, notice.way, person.email, choice.chat, notice.subject, notice.words, notice.campaign_id)
 
 
 def record_notice(session: Session, notice_id: int, problem: str, now: datetime) -> None:
