@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.audit import CALLBOARD, note
 from core.marks import Finding, KnownSubmission, Mark, ensure_mark, raise_mark
-from core.models import Campaign, LostSubmission, PersonLink, Setting, SignIn
+from core.models import Campaign, LostSubmission, Notice, PersonLink, Setting, SignIn, WallLink
 from core.states import LIVE_CAMPAIGNS, OVER_CAMPAIGNS, CampaignState
 
 RESTORED = "restored"
@@ -33,6 +33,10 @@ def after_restore(session: Session, made_at: datetime, now: datetime) -> int:
     session.execute(update(SignIn).where(SignIn.revoked_at.is_(None)).values(revoked_at=now))
     unused = (PersonLink.used_at.is_(None), PersonLink.revoked_at.is_(None))
     session.execute(update(PersonLink).where(*unused).values(revoked_at=now))
+    session.execute(update(WallLink).where(WallLink.revoked_at.is_(None)).values(revoked_at=now))
+    # What was not told by then was told since, or is no news any more.
+    given_up = {"state": "given_up", "problem": "It was in the backup that was put back."}
+    session.execute(update(Notice).where(Notice.state == "waiting").values(given_up))
     mark = ensure_mark(session).number
     _remember(session, {"made_at": made_at.isoformat(), "restored_at": now.isoformat(), "mark": mark})
     words = f"Restored from a backup of {spoken(made_at)}; campaigns that wait to be let go on: {held:,}."

@@ -8,12 +8,15 @@ from sqlalchemy import select
 from core.audit import CALLBOARD
 from core.database import writing
 from core.decisions import leave_out, try_again
-from core.errors import Conflict
+from core.errors import Conflict, NotFound
 from core.models import AuditEntry, Campaign, PersonLink, SignIn
+from core.notices import Wanted, choose, notices_due, try_ways
 from core.restoring import after_restore
 from core.sign_ins import Try, find_sign_in, sign_in
 from core.states import CampaignState
-from tests.core.cast import LAUNCHER, claimed, later, launched, tick
+from core.wall_links import find_link as find_wall_link
+from core.wall_links import make_link as make_wall_link
+from tests.core.cast import LAUNCHER, VAULT, claimed, later, launched, tick
 from tests.factories import make_person
 
 MADE = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
@@ -84,7 +87,13 @@ def test_sign_ins_and_links_of_then_are_good_no_more(session, now):
         person = make_person(session)
         token = sign_in(session, person, Try(0, person.email, ""), "a test", now)
         session.add(PersonLink(person_id=person.id, kind="reset", created_at=now, expires_at=later(now, hours=24)))
+        _, screen = make_wall_link(session, "Kitchen", LAUNCHER, now)
+        choose(session, person.id, Wanted(True, False, None, False, True, None), VAULT, LAUNCHER, now)
+        try_ways(session, person.id, now)
     restore(session, now)
+    with pytest.raises(NotFound):
+        find_wall_link(session, screen)
+    assert notices_due(session, later(now, days=9)) == []
     assert find_sign_in(session, token, now) is None
     assert session.scalars(select(SignIn.revoked_at)).all() == [now]
     assert session.scalars(select(PersonLink.revoked_at)).all() == [now]
