@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core.facts import AttemptStatus
 from core.hours import place
 from core.models import Attempt, Campaign, Wave
+from core.states import WaveState
 
 ByHour = dict[int, Counter[str]]
 
@@ -73,6 +74,15 @@ def keep_calls(session: Session, wave: Wave) -> None:
     ended = max(filter(None, (wave.finished_at, wave.last_event_at)), default=wave.cut_at)
     hours = outcomes_by_hour(calls_of(session, Wave.id == wave.id, ended), wave.campaign.zone)
     wave.calls_by_hour = {str(hour): dict(counts) for hour, counts in hours.items()}
+
+
+def keep_missing(session: Session, most: int) -> int:
+    """Keep the calls of some finished waves of an earlier version, which kept nothing of them; returns how many there were."""
+    unkept = select(Wave).where(Wave.state == WaveState.FINISHED, Wave.calls_by_hour.is_(None)).order_by(Wave.id)
+    waves = session.scalars(unkept.limit(most).with_for_update(of=Wave, key_share=True)).all()
+    for wave in waves:
+        keep_calls(session, wave)
+    return len(waves)
 
 
 def campaign_by_hour(session: Session, campaign: Campaign, unkept: Iterable[Call]) -> ByHour:

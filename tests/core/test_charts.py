@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import null
 
-from core.call_times import Call, calls_of, campaign_by_hour, outcomes_by_hour
+from core.call_times import Call, calls_of, campaign_by_hour, keep_missing, outcomes_by_hour
 from core.charts import DAY, HOUR, MINUTE, charts, hours_of_day, in_columns
+from core.database import writing
 from core.facts import AttemptStatus
 from core.models import Campaign, Wave
 from tests.core.cast import accepted, later, launched, report, tick
@@ -146,3 +148,18 @@ def test_a_clock_that_was_put_back_breaks_no_picture(session, now):
     report(session, accepted(session, campaign, now), 0, A.DIALLING, now)
     for span in ("1h", "12h", "24h", "all"):
         assert charts(session, campaign, span, now - timedelta(days=2)).span == span
+
+
+def test_what_an_earlier_version_did_not_keep_is_kept_once_and_open_waves_are_left(session, now):
+    over, calling = launched(session, now, people=1), launched(session, now, people=1, first=5)
+    waves = [accepted(session, campaign, now) for campaign in (over, calling)]
+    report(session, waves[0], 0, A.ANSWERED, now, ended_at=now)
+    with writing(session):
+        finished = session.get_one(Wave, waves[0].id, populate_existing=True)
+        kept, finished.calls_by_hour = finished.calls_by_hour, null()
+    counts = []
+    for _ in range(2):
+        with writing(session):
+            counts.append(keep_missing(session, 50))
+    assert (counts, session.get_one(Wave, waves[0].id, populate_existing=True).calls_by_hour) == ([1, 0], kept)
+    assert session.get_one(Wave, waves[1].id, populate_existing=True).calls_by_hour is None
