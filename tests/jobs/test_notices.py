@@ -45,11 +45,13 @@ def room():
 
     class Room(BaseHTTPRequestHandler):
         heard: ClassVar[list] = []
-        status = 200
+        status, leads_to = 200, None
 
         def do_POST(self):
             self.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(self.status)
+            if self.leads_to:
+                self.send_header("Location", self.leads_to)
             self.end_headers()
 
         def log_message(self, *_):
@@ -107,6 +109,13 @@ def test_a_chat_room_that_is_gone_is_said(job_runtime, session, due, room):
     notice = due(room.address)
     send_notice(notice)
     assert state(session, notice) == ("waiting", 1, "The chat service did not take it.")
+
+
+def test_a_redirect_is_not_followed(job_runtime, session, due, room):
+    room.status, room.leads_to = 307, room.address.replace("json://", "http://")
+    notice = due(f"{room.address}?redirect=yes")
+    send_notice(notice)
+    assert (len(room.heard), state(session, notice)[0]) == (1, "waiting")
 
 
 def test_a_room_sealed_with_a_lost_key_is_said(job_runtime, session, due):
