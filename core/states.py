@@ -93,7 +93,7 @@ WAVE_MOVES: dict[WaveState, frozenset[WaveState]] = {
     _W.SUBMITTING: frozenset({_W.PLANNED, _W.ACCEPTED, _W.REFUSED, _W.UNKNOWN}),
     _W.UNKNOWN: frozenset({_W.ACCEPTED, _W.NEEDS_PERSON, _W.PLANNED, _W.REFUSED}),
     _W.NEEDS_PERSON: frozenset({_W.ACCEPTED, _W.ABANDONED, _W.PLANNED, _W.REFUSED}),
-    _W.REFUSED: frozenset(),  # its people were given back; a call reported there takes that person back (core/ledger.py)
+    _W.REFUSED: frozenset(),  # its people were given back; a call reported there takes that person back (core/sent_after_all.py)
     _W.ACCEPTED: frozenset({_W.FINISHED}),
     _W.ABANDONED: frozenset(),
     _W.VOID: frozenset(),
